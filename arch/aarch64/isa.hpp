@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The AArch64 back end: the events of a test as instructions, beside its steps and sites.
+#pragma once
+
+#include "arch/aarch64/sites.hpp"
+#include "arch/aarch64/steps.hpp"
+
+namespace cmodx::aarch64 {
+
+struct isa {
+    static constexpr std::string_view name = "aarch64";
+    static constexpr std::size_t word_size = 8;
+    static constexpr std::size_t granule = 4;
+    static constexpr std::span<const step> steps = aarch64::steps;
+    static constexpr std::span<const site_layout> sites = aarch64::sites;
+
+    // AAPCS64: X19 … X30 are the caller's, SP is a multiple of 16.
+    static constexpr void prologue(code_buffer& code) {
+        append(code,
+               stp_pre(x29, x30, sp, -32),
+               stp(x19, x20, sp, 16),
+               mov(frame, x0),
+               movz(last_flag, 0));
+    }
+
+    static constexpr void epilogue(code_buffer& code) {
+        append(code, ldp(x19, x20, sp, 16), ldp_post(x29, x30, sp, 32), ret());
+    }
+
+    // 1, 2, 4 or 8 bytes: one store. More: words in ascending order, in a loop beyond 64 bytes, then what is left
+    // over as a halfword and a byte.
+    static constexpr void store_code(code_buffer& code, location x, std::size_t size) {
+        append(code, load(x0, field::source, x), load(x1, field::target, x));
+        if (size == 8) {
+            append(code, ldr(x2, x0), str(x2, x1));
+            return;
+        }
+        if (size > 64) {
+            append(code,
+                   movz(w3, static_cast<std::uint32_t>(size / 4)),
+                   ldr_post(w2, x0, 4),  // loop:
+                   str_post(w2, x1, 4),
+                   subs(w3, w3, 1),
+                   b(cond::ne, -12));
+            size %= 4;
+        }
+        std::uint32_t offset = 0;
+        for (; size - offset >= 4; offset += 4) append(code, ldr(w2, x0, offset), str(w2, x1, offset));
+        if ((size & 2) != 0) append(code, ldrh(w2, x0, offset), strh(w2, x1, offset));
+        offset += size & 2;
+        if ((size & 1) != 0) append(code, ldrb(w2, x0, offset), strb(w2, x1, offset));
+    }
+
+    static constexpr void load_code(code_buffer& code, location x, std::size_t slot) {
+        append(code, load(x0, field::begin, x), ldr(w0, x0), observe(x0, slot));
+    }
+
+    static constexpr void fetch(code_buffer& code, location x, std::size_t slot) {
+        append(code, load(x1, field::site, x), blr(x1), mov(w0, w0), observe(x0, slot));
+    }
+
+    static constexpr void store_flag(code_buffer& code, location x, bool release) {
+        append(code, load(x0, field::flag, x), load(x1, field::value, x), release ? stlr(w1, x0) : str(w1, x0));
+    }
+
+    static constexpr void load_flag(code_buffer& code, location x, std::size_t slot, bool acquire) {
+        append(code,
+               load(x0, field::flag, x),
+               acquire ? ldar(last_flag, x0) : ldr(last_flag, x0),
+               observe(static_cast<xreg>(last_flag), slot));
+    }
+
+    // mprotect(page, page_length, PROT_READ | (PROT_EXEC or PROT_WRITE)).
+    static constexpr void protect(code_buffer& code, bool executable) {
+        append(code, load(x0, field::page), load(x1, field::page_length), movz(x2, executable ? 1 | 4 : 1 | 2));
+        system_call(code, 226);
+    }
+
+    static constexpr void trap(code_buffer& code) { append(code, udf(0)); }
+};
+static_assert(back_end<isa>);
+
+}  // namespace cmodx::aarch64

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Linux on arm32 tells about the machine and about a signal.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+namespace cmodx::target {
+
+inline std::uintptr_t program_counter(const ucontext_t& context) { return context.uc_mcontext.arm_pc; }
+
+// Calls add(key, value): "architecture" is what AT_PLATFORM names, "v7l" or "v8l"; cacheflush is "1" if the system
+// call (Linux, arch/arm/kernel/traps.c) accepts a small range.
+template <class Add>
+void collect_linux_facts(Add&& add) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the auxiliary vector holds addresses as numbers.
+    const auto* platform = reinterpret_cast<const char*>(getauxval(AT_PLATFORM));
+    if (platform != nullptr) {
+        const std::string_view name = platform;
+        add("architecture", name.starts_with("v8") ? std::string_view("armv8")
+                            : name.starts_with("v7") ? std::string_view("armv7") : name);
+    }
+    constexpr long cacheflush = 0x0f0002;  // __ARM_NR_cacheflush
+    alignas(64) char range[64] = {};
+    const bool works = syscall(cacheflush, range, range + sizeof range, 0) == 0;
+    add("cacheflush", std::string_view(works ? "1" : "0"));
+}
+
+}  // namespace cmodx::target

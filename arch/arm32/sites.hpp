@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sites of arm32, in A32: what is modified, and what it returns in R0. A site clobbers R0, no other register.
+#pragma once
+
+#include "arch/arm32/stub.hpp"
+#include "arch/token.hpp"
+
+namespace cmodx::arm32 {
+
+// Executed where no intact branch leads, so that a torn one cannot pass for a late one.
+constexpr void trap_until(code_buffer& code, std::size_t begin, std::size_t size) {
+    while (code.size - begin < size) append(code, udf(0));
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// imm: the immediate of one MOVW, outside the class that may be modified while it is executed (DDI0487 E2.2.5,
+// DDI0406C A3.5.4).
+
+constexpr void imm_patch(code_buffer& code, std::uint8_t generation) { append(code, movw(r0, token(generation, 16))); }
+
+constexpr void imm_block(code_buffer& code) {
+    const std::size_t begin = code.size;
+    imm_patch(code, 0);
+    append(code, bx(lr));
+    trap_until(code, begin, 16);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// branch: the target of one B, inside the class. The slots begin where PC points, 8 bytes after the branch, so that
+// the number of the slot stands unmixed in eight bits of the instruction, and any mixture of two generations leads
+// to a slot; row and column both tell the generation, so that a mixture leads to a slot of neither.
+
+inline constexpr std::size_t slot_size = 16;
+inline constexpr std::size_t slots_at = 8;
+
+constexpr std::uint32_t slot_of(std::uint32_t generation) { return generation << 4 | ((generation * 7 + 5) & 15); }
+
+constexpr void branch_patch(code_buffer& code, std::uint8_t generation) {
+    append(code, b(slots_at + slot_of(generation & 15) * slot_size));
+}
+
+constexpr void branch_block(code_buffer& code) {
+    const std::size_t begin = code.size;
+    branch_patch(code, 0);
+    trap_until(code, begin, slots_at);
+    for (std::uint32_t slot = 0; slot < 256; ++slot) {
+        const std::uint32_t generation = slot >> 4;
+        const bool pad = slot_of(generation) == slot;
+        append(code, movw(r0, pad ? token(static_cast<std::uint8_t>(generation), 16) : torn_token), bx(lr));
+        trap_until(code, begin, slots_at + (slot + 1) * slot_size);
+    }
+    trap_until(code, begin, slots_at + 256 * slot_size + 8);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// nop_branch: NOP against B, as a static key or a trace point does it; inside the class.
+
+constexpr void nop_branch_patch(code_buffer& code, std::uint8_t generation) {
+    append(code, generation % 2 == 0 ? nop() : b(16));
+}
+
+constexpr void nop_branch_block(code_buffer& code) {
+    const std::size_t begin = code.size;
+    nop_branch_patch(code, 0);
+    append(code, movw(r0, token(0, 16)), bx(lr));
+    trap_until(code, begin, 16);
+    append(code, movw(r0, token(1, 16)), bx(lr));
+    trap_until(code, begin, 32);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// body: a whole function; each byte of its token comes from an instruction of its own.
+
+inline constexpr std::size_t body_size = 96;
+
+constexpr void body_patch(code_buffer& code, std::uint8_t generation) {
+    const std::uint32_t value = token(generation, 32);
+    append(code, mov(r0, immediate{value & 0xff}));
+    for (unsigned shift = 8; shift < 32; shift += 8) {
+        for (int i = 0; i < 6; ++i) append(code, nop());
+        append(code, orr(r0, r0, immediate{value & 0xffu << shift}));
+    }
+    append(code, nop(), bx(lr));
+}
+
+constexpr void body_block(code_buffer& code) {
+    const std::size_t begin = code.size;
+    body_patch(code, 0);
+    trap_until(code, begin, body_size + 16);
+}
+
+// clang-format off
+inline constexpr site_layout sites[] = {
+    {.name = "imm", .meaning = "the immediate of MOVW",
+     .size = 16, .entry = 0, .patch = 0, .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 16,
+     .emit = imm_block, .emit_patch = imm_patch},
+    {.name = "branch", .meaning = "the target of B",
+     .size = slots_at + 256 * slot_size + 8, .entry = 0, .patch = 0, .patch_size = 4, .alignment = 4, .generations = 16,
+     .token_bits = 16, .emit = branch_block, .emit_patch = branch_patch},
+    {.name = "nop_branch", .meaning = "NOP against B",
+     .size = 32, .entry = 0, .patch = 0, .patch_size = 4, .alignment = 4, .generations = 2, .token_bits = 16,
+     .emit = nop_branch_block, .emit_patch = nop_branch_patch},
+    {.name = "body", .meaning = "a function of 24 instructions, all of them rewritten",
+     .size = body_size + 16, .entry = 0, .patch = 0, .patch_size = body_size, .alignment = 16, .generations = 256,
+     .token_bits = 32, .emit = body_block, .emit_patch = body_patch},
+};
+// clang-format on
+
+}  // namespace cmodx::arm32

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Cross-compiles for arm32 Linux (Armv7-A, A32, hard float) with Debian's compilers.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR arm)
+set(CMAKE_C_COMPILER arm-linux-gnueabihf-gcc)
+set(CMAKE_CXX_COMPILER arm-linux-gnueabihf-g++)
+set(CMAKE_C_FLAGS_INIT "-marm -march=armv7-a+fp")
+set(CMAKE_CXX_FLAGS_INIT "-marm -march=armv7-a+fp")
+set(CMAKE_FIND_ROOT_PATH /usr/arm-linux-gnueabihf)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+if(DEFINED CMODX_EMULATOR)
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${CMODX_EMULATOR})
+endif()
