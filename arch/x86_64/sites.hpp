@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sites of x86-64: the pieces of code that are modified. A site changes eax and the flags, nothing else.
+#pragma once
+
+#include "arch/token.hpp"
+#include "arch/x86_64/encode.hpp"
+
+namespace cmodx::x86_64 {
+
+constexpr void trap_until(code_buffer& c, std::size_t size) {
+    while (c.size < size) int3(c);
+}
+
+constexpr void return_value(code_buffer& c, std::uint32_t value) {
+    mov_r32_imm32(c, reg::ax, value);
+    ret(c);
+}
+
+// --- imm: mov eax, imm32; ret -----------------------------------------------------------------------------------
+
+constexpr void emit_imm(code_buffer& c) {
+    const std::size_t start = c.size;
+    trap_until(c, start + 3);
+    return_value(c, token(0, 32));
+    trap_until(c, start + 16);
+}
+constexpr void emit_imm_patch(code_buffer& c, std::uint8_t g) { c.little(token(g, 32), 4); }
+
+// --- branch: jmp rel32 to a pad of a 16 x 16 grid ---------------------------------------------------------------
+
+// The displacement's second byte is the generation, its first 16 times a permutation of it, so bytes of two
+// displacements mixed lead to a slot of the grid that belongs to neither. The grid begins behind the jump.
+constexpr std::uint32_t branch_displacement(unsigned g) { return g << 8 | ((5 * g + 3) & 15) << 4; }
+
+constexpr void emit_branch_patch(code_buffer& c, std::uint8_t g) { c.little(branch_displacement(g & 15), 4); }
+
+constexpr void emit_branch(code_buffer& c) {
+    const std::size_t start = c.size;
+    trap_until(c, start + 11);
+    jmp_rel32(c, static_cast<std::int32_t>(branch_displacement(0)));
+    for (unsigned slot = 0; slot < 256; ++slot) {
+        const unsigned g = slot >> 4;
+        const bool whole = branch_displacement(g) == slot << 4;
+        return_value(c, whole ? token(static_cast<std::uint8_t>(g), 32) : torn_token);
+        trap_until(c, start + 16 * (slot + 2));
+    }
+}
+
+// --- nop_branch: a five-byte NOP or a jump over a return, then a three-byte NOP ---------------------------------
+
+// The NOP's operand makes a jump of mixed bytes lead 2 GiB away: a torn patch faults.
+constexpr void emit_nop_branch_patch(code_buffer& c, std::uint8_t g) {
+    if (g & 1) {
+        jmp_rel32(c, 11);
+    } else {
+        nop(c, 5, 0x7f);
+    }
+    nop(c, 3);
+}
+
+constexpr void emit_nop_branch(code_buffer& c) {
+    const std::size_t start = c.size;
+    emit_nop_branch_patch(c, 0);
+    return_value(c, token(0, 32));
+    trap_until(c, start + 16);
+    return_value(c, token(1, 32));
+    trap_until(c, start + 32);
+}
+
+// --- body: a whole function, its token in four instructions -----------------------------------------------------
+
+// Between them stand NOPs whose operands are rewritten too; all instructions keep their length.
+constexpr void emit_body_patch(code_buffer& c, std::uint8_t g) {
+    const std::size_t start = c.size;
+    const std::uint32_t all = token(g, 32);
+    for (unsigned i = 0; i < 4; ++i) {
+        const std::uint32_t piece = all & 0xffu << (8 * i);
+        if (i == 0) {
+            mov_r32_imm32(c, reg::ax, piece);
+        } else {
+            or_eax_imm32(c, piece);
+        }
+        nop(c, 9, all);
+        nop(c, 9, all);
+    }
+    ret(c);
+    trap_until(c, start + 96);
+}
+
+inline constexpr site_layout sites[] = {
+    {.name = "imm", .meaning = "the 32-bit immediate of mov eax, imm32", .size = 16, .entry = 3, .patch = 4,
+     .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 32,
+     .emit = emit_imm, .emit_patch = emit_imm_patch},
+    {.name = "branch", .meaning = "the displacement of jmp rel32", .size = 16 + 256 * 16, .entry = 11, .patch = 12,
+     .patch_size = 4, .alignment = 4, .generations = 16, .token_bits = 32,
+     .emit = emit_branch, .emit_patch = emit_branch_patch},
+    {.name = "nop_branch", .meaning = "a five-byte NOP that becomes jmp rel32 and back, by one 8-byte store",
+     .size = 32, .entry = 0, .patch = 0, .patch_size = 8, .alignment = 8, .generations = 2, .token_bits = 32,
+     .emit = emit_nop_branch, .emit_patch = emit_nop_branch_patch},
+    {.name = "body", .meaning = "a whole function of 96 bytes that puts its token together in four instructions",
+     .size = 96, .entry = 0, .patch = 0, .patch_size = 96, .alignment = 16, .generations = 256, .token_bits = 32,
+     .emit = [](code_buffer& c) { emit_body_patch(c, 0); }, .emit_patch = emit_body_patch},
+};
+
+}  // namespace cmodx::x86_64

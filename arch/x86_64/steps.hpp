@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of x86-64 protocols as instructions and Linux system calls.
+//
+// Registers of a stub: r14 the frame, r15d what load_flag last loaded, both untouched by every step; a step may
+// change the registers that the C ABI calls volatile, rbx (which CPUID writes and the prologue saves) and the flags.
+#pragma once
+
+#include "arch/x86_64/encode.hpp"
+
+namespace cmodx::x86_64 {
+
+inline constexpr reg frame = reg::r14;
+inline constexpr reg flag_value = reg::r15;
+
+constexpr memory word(std::size_t index) { return {frame, static_cast<std::int32_t>(8 * index)}; }
+constexpr memory word(field f, location x = 0) { return word(word_of(f, x)); }
+
+// A Linux system call whose arguments are already in rdi, rsi, rdx; its result is or-ed into the status.
+constexpr void system_call(code_buffer& c, std::uint32_t nr) {
+    mov_r32_imm32(c, reg::ax, nr);
+    syscall(c);
+    or_m64_r64(c, word(field::status), reg::ax);
+}
+
+constexpr void emit_jmp(code_buffer& c, location) { jmp_rel8(c, 0); }
+
+constexpr void emit_cpuid(code_buffer& c, location) {
+    xor_r32_r32(c, reg::ax, reg::ax);
+    xor_r32_r32(c, reg::cx, reg::cx);
+    cpuid(c);
+}
+
+constexpr void emit_iret(code_buffer& c, location) {  // as iret_to_self(), Linux arch/x86/include/asm/sync_core.h
+    mov_r64_r64(c, reg::dx, reg::sp);
+    mov_r32_ss(c, reg::ax);
+    push_r64(c, reg::ax);
+    push_r64(c, reg::dx);
+    pushfq(c);
+    mov_r32_cs(c, reg::ax);
+    push_r64(c, reg::ax);
+    lea_r64_rip(c, reg::ax, 3);  // behind push (1 byte) and iretq (2)
+    push_r64(c, reg::ax);
+    iretq(c);
+}
+
+// Fixed steps of 64 bytes, the line of every x86-64 CPU to date; the fact `line` says what CPUID reports.
+constexpr void emit_clflush(code_buffer& c, location x) {
+    mov_r64_m64(c, reg::ax, word(field::begin, x));
+    mov_r64_m64(c, reg::dx, word(field::end, x));
+    and_r64_imm(c, reg::ax, -64);
+    const std::size_t loop = c.size;
+    clflush(c, {reg::ax});
+    add_r64_imm(c, reg::ax, 64);
+    cmp_r64_r64(c, reg::ax, reg::dx);
+    jcc_rel8(c, condition::b, static_cast<std::int32_t>(loop) - static_cast<std::int32_t>(c.size + 2));
+}
+
+constexpr void emit_membarrier(code_buffer& c, location) {
+    mov_r32_imm32(c, reg::di, 1u << 5);    // MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE
+    xor_r32_r32(c, reg::si, reg::si);      // flags
+    xor_r32_r32(c, reg::dx, reg::dx);      // cpu
+    system_call(c, 324);
+}
+
+constexpr void emit_ctrl(code_buffer& c, location) {
+    test_r32_r32(c, flag_value, flag_value);
+    jcc_rel8(c, condition::ne, 0);
+}
+
+inline constexpr step steps[] = {
+    // Intel SDM vol. 3A, "Handling Self- and Cross-Modifying Code": the jump of its Option 1.
+    {"jmp", "Takes a direct jump to the next instruction.", "", emit_jmp},
+    // Intel SDM vol. 3A, "Serializing Instructions"; AMD APM vol. 2, "Serializing Instructions".
+    {"cpuid", "Executes CPUID, which serializes; under a hypervisor it leaves the guest.", "", emit_cpuid},
+    {"serialize", "Serializes, and does nothing else.", "serialize",
+     [](code_buffer& c, location) { serialize(c); }},
+    {"iret", "Returns to the next instruction by IRETQ, which serializes.", "", emit_iret},
+    // AMD APM vol. 2, "Serializing Instructions" lists MFENCE; Intel's list does not.
+    {"mfence", "Orders earlier loads and stores before later ones; serializes on AMD, not on Intel.", "",
+     [](code_buffer& c, location) { mfence(c); }},
+    {"lfence", "Waits until earlier instructions are complete; does not serialize.", "",
+     [](code_buffer& c, location) { lfence(c); }},
+    {"sfence", "Orders earlier stores before later ones; does not serialize.", "", [](code_buffer& c, location) { sfence(c); }},
+    // Intel SDM vol. 3A, "Locked Atomic Operations": not to be used to fetch data written as instructions.
+    {"lock", "Orders memory by a locked OR to the stack; does not serialize.", "",
+     [](code_buffer& c, location) { lock_or_m32_imm8(c, {reg::sp, -4}, 0); }},
+    {"clflush", "Writes back and invalidates each line of 64 bytes of the range.", "clflush", emit_clflush},
+    // Linux include/uapi/linux/membarrier.h.
+    {"membarrier", "Has the kernel serialize every thread of the process (membarrier, SYNC_CORE).",
+     "membarrier_sync_core", emit_membarrier},
+    {"ctrl", "Branches to the next instruction on a condition that depends on the flag last loaded.", "", emit_ctrl},
+};
+
+}  // namespace cmodx::x86_64
