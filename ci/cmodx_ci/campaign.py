@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One machine's run of the suite: from the launch to a document in the folder of the run."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from . import process, results, tree
+from .fault import HarnessFault, UsageFault
+from .machines import Machine
+from .process import Ended
+from .results import Document
+
+list_limit_s = 60.0
+# A runner ends a test that hangs by itself; this is for a machine that hangs as a whole.
+stall_s = 60.0
+stall_budgets = 20.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to run: as `cmodx run --budget … --seed …` takes it."""
+
+    budget: str
+    seed: int
+    globs: tuple[str, ...] = ()
+
+
+def binary_of(machine: Machine) -> Path:
+    return tree.binary(machine.preset)
+
+
+def listed(command: list[str]) -> list[dict[str, Any]]:
+    """What the binary lists, by `command list --json`."""
+    text = process.captured([*command, "list", "--json"], list_limit_s)
+    try:
+        tests = json.loads(text)
+        names = [test["name"] for test in tests]
+    except (ValueError, TypeError, KeyError) as error:
+        raise HarnessFault(f"{' '.join(command)} list --json: not a list of tests: {error!r}") from None
+    if len(set(names)) != len(names):
+        raise HarnessFault(f"{' '.join(command)} list --json: a name twice")
+    return tests
+
+
+def _watch(lines: Path, machine: Machine, limit_s: float) -> Callable[[], str | None]:
+    """Says that the run stalled once its JSON Lines have not grown for too long."""
+    scale = max(1.0, machine.time_scale)
+    state = {"size": -1, "since": time.monotonic(), "limit": limit_s * scale}
+
+    def stalled() -> str | None:
+        size = lines.stat().st_size if lines.exists() else 0
+        now = time.monotonic()
+        if size != state["size"]:
+            if size and state["size"] <= 0:
+                state["limit"] += stall_budgets * _budget_s(lines) * scale
+            state["size"], state["since"] = size, now
+        quiet = now - state["since"]
+        return f"no result for {quiet:.0f} s, killed" if quiet > state["limit"] else None
+
+    return stalled
+
+
+def _budget_s(lines: Path) -> float:
+    salvaged = results.salvage(lines)
+    try:
+        return float(salvaged["budget"]["seconds_per_test"]) if salvaged else 0.0
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+
+
+def _last_line(log: Path) -> str:
+    text = log.read_text(encoding="utf-8", errors="replace").strip()
+    return text.splitlines()[-1][:300] if text else "no message"
+
+
+def _check_facts(machine: Machine, document: Document) -> None:
+    """A machine that is not what its file says is not that machine."""
+    real = document["machine"]["architecture"]
+    if real != machine.architecture:
+        raise HarnessFault(f"{machine.name}: runs {real}, expected {machine.architecture}")
+    for fact, glob in machine.expect.items():
+        value = document["facts"].get(fact)
+        if value is None or not fnmatchcase(value, glob):
+            raise HarnessFault(f"{machine.name}: fact {fact} is {value!r}, expected {glob!r} ({machine.path})")
+
+
+def run(machine: Machine, order: Order, folder: Path, cpus: list[int], limit_s: float = stall_s) -> Document | None:
+    """Runs the suite and leaves folder/MACHINE.json and .log; None if there was nothing to run there."""
+    command = machine.command(binary_of(machine))
+    tests = [t for t in listed(command) if not order.globs or any(fnmatchcase(t["name"], g) for g in order.globs)]
+    log = folder / f"{machine.name}.log"
+    with tempfile.TemporaryDirectory(prefix=f".{machine.name}.", dir=folder) as work:
+        output = Path(work) / "results.json"
+        lines = Path(f"{output}.jsonl")
+        argv = [*command, "run", *order.globs, "--budget", order.budget, "--seed", str(order.seed)]
+        argv += ["--machine", machine.name, "--time-scale", f"{machine.time_scale:g}"]
+        argv += ["--cpus", ",".join(map(str, cpus)), "--output", str(output)]
+        ended = process.run(argv, log, _watch(lines, machine, limit_s))
+        if ended.code == 77 and not ended.stalled:
+            return None
+        document = _document(output, lines, ended, log)
+    results.add_missing(document, tests, f"the run ended before it: {ended}")
+    faults = results.schema_faults(document)
+    if faults:
+        kept = folder / f"{machine.name}.invalid.json"
+        results.write(kept, document)
+        raise HarnessFault(f"{kept}: leaves results/schema.json in {len(faults)} places, first {faults[0]}")
+    results.write(folder / f"{machine.name}.json", document)
+    _check_facts(machine, document)
+    return document
+
+
+def _document(output: Path, lines: Path, ended: Ended, log: Path) -> Document:
+    if ended.code == 2:
+        raise UsageFault(f"the binary refused its command line: {_last_line(log)}")
+    # With 3 the document says which tests the harness failed in.
+    if ended.code in (0, 1, 3) and not ended.stalled and output.exists():
+        try:
+            return json.loads(output.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise HarnessFault(f"the binary wrote no JSON: {error}") from None
+    document = results.salvage(lines)
+    if document is None:
+        raise HarnessFault(f"no result: {ended}: {_last_line(log)}")
+    return document

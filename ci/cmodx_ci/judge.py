@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a machine's document comes to when its known failures are taken off."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from . import expected
+from .expected import Line
+from .results import Document, Record
+
+
+class Mark(Enum):
+    """What a test came to on a machine: the character of its cell, and what it means."""
+
+    passed = ("✓", "pass")
+    failed = ("✗", "fail")
+    known = ("k", "known failure")
+    seen = ("s", "seen")
+    not_seen = ("·", "not seen")
+    skipped = ("–", "skip")
+    broken = ("!", "crash, timeout, error, missing")
+    unexpected = ("u", "unexpected pass")
+
+
+_marks = {"pass": Mark.passed, "seen": Mark.seen, "not-seen": Mark.not_seen, "skip": Mark.skipped}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A test that breaks conformance; `witness` may be how the test's process ended. k of n executions, if any."""
+
+    test: str
+    witness: str
+    k: int | None
+    n: int | None
+    why: str
+
+
+@dataclass
+class Judgement:
+    machine: str
+    marks: dict[str, Mark] = field(default_factory=dict)
+    violations: list[Violation] = field(default_factory=list)  # exit 1
+    errors: list[Violation] = field(default_factory=list)  # of the harness: exit 3
+    known: list[tuple[str, Line]] = field(default_factory=list)
+    passes: list[tuple[str, Line]] = field(default_factory=list)  # listed as known failures, and pass
+    idle: list[Line] = field(default_factory=list)  # lines that speak of no test
+
+    @property
+    def conformant(self) -> bool:
+        return not (self.violations or self.errors or self.passes or self.idle)
+
+
+def _violations(record: Record, unknown: list[str]) -> list[Violation]:
+    by_name = {w["witness"]: w for w in record.get("witnesses", [])}
+    found = []
+    for witness in unknown:
+        judged = by_name.get(witness)
+        if judged is None or witness in expected.ended:
+            found.append(Violation(record["name"], witness, None, None, record.get("reason", "")))
+        else:
+            why = f"{judged['basis']}: {judged['source']}"
+            found.append(Violation(record["name"], witness, judged["k"], judged["n"], why))
+    return found
+
+
+def judge(document: Document, lines: list[Line], whole: bool = True) -> Judgement:
+    """`whole`: the document has every test of the machine, so that a line that speaks of none is idle."""
+    result = Judgement(document["machine"]["name"])
+    used: set[Line] = set()
+    for record in document["tests"]:
+        name, status = record["name"], record["status"]
+        about = [line for line in lines if expected.speaks_of(line, record)]
+        # A skipped, lost or broken test has no verdicts to compare, yet the line is not idle for that.
+        silent = status in ("skip", "missing", "error", *expected.ended)
+        used.update(line for line in lines if line in about or silent and line.matches(name))
+        if status in ("fail", *expected.ended):
+            shown = expected.failed(record) or ["fail"]
+            unknown = [w for w in shown if w not in {line.witness for line in about}]
+            result.known += [(name, line) for line in about if line.witness in shown]
+            result.violations += _violations(record, unknown)
+            unshown = [(name, line) for line in about if line.witness not in shown] if status == "fail" else []
+            result.passes += unshown
+            if unknown:
+                result.marks[name] = Mark.failed if status == "fail" else Mark.broken
+            else:
+                result.marks[name] = Mark.unexpected if unshown else Mark.known
+        elif status in ("missing", "error"):
+            lost = Violation(name, status, None, None, record.get("reason", ""))
+            (result.violations if status == "missing" else result.errors).append(lost)
+            result.marks[name] = Mark.broken
+        elif about and status != "skip":
+            result.passes += [(name, line) for line in about]
+            result.marks[name] = Mark.unexpected
+        else:
+            result.marks[name] = _marks[status]
+    result.idle = [line for line in lines if line not in used] if whole else []
+    return result

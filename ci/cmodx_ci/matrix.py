@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ci/matrix: runs the suite on every machine that this host offers, prints one table, keeps the documents."""
+
+import argparse
+import datetime
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from . import expected, fault, plugin, report, results, table, tree
+from .fault import HarnessFault, UsageFault
+from .judge import Judgement, judge
+from .machines import Machine, select
+
+_description = """Runs the suite on every machine that this host offers. A run is a pytest run with one item a machine:
+-k, -x, -n, --lf, --junit-xml and whatever follows -- go to pytest.
+Exit codes: 0 conformant, known failures included; 1 a violation, an unexpected pass, a missing result;
+2 usage; 3 the harness failed; 77 nothing to run."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UsageFault(f"{message}; see ci/matrix --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="ci/matrix", description=_description, allow_abbrev=False)
+    parser.add_argument("machines", nargs="*", metavar="MACHINE-GLOB", help="names of files in ci/machines/")
+    parser.add_argument("--budget", default="quick", help="quick (default), default, soak, or a duration such as 500ms")
+    parser.add_argument("--seed", type=int, help="of all choices at random; printed, and drawn if not given")
+    parser.add_argument("--test", action="append", default=[], metavar="GLOB", help="only these tests of the suite")
+    parser.add_argument("--no-build", action="store_true", help="take the binaries in build/ as they are")
+    to_pytest = parser.add_argument_group("passed on to pytest")
+    to_pytest.add_argument("-k", metavar="EXPRESSION")
+    to_pytest.add_argument("-n", metavar="WORKERS", help="side by side, as far as the CPUs suffice (pytest-xdist)")
+    to_pytest.add_argument("-x", action="store_true")
+    to_pytest.add_argument("--lf", "--last-failed", action="store_true")
+    to_pytest.add_argument("--junit-xml", metavar="FILE")
+    return parser
+
+
+def _pytest_arguments(options: argparse.Namespace, rest: list[str], folder: Path) -> list[str]:
+    arguments = ["-c", str(tree.root / "ci" / "pytest.ini"), "-p", "cmodx_ci.plugin", "--verbose", "--no-header"]
+    arguments += ["-o", f"cache_dir={tree.build / 'matrix-cache'}", "-rN"]
+    arguments += ["--cmodx-results", str(folder), "--cmodx-expected", str(tree.results)]
+    arguments += ["--cmodx-budget", options.budget, "--cmodx-seed", str(options.seed)]
+    for glob in options.test:
+        arguments += ["--cmodx-test", glob]
+    if sys.stderr.isatty() and not options.n:
+        arguments.append("-s")  # the binary shows its progress
+    for flag in ("k", "n"):
+        if getattr(options, flag):
+            arguments += [f"-{flag}", getattr(options, flag)]
+    if options.junit_xml:
+        arguments += ["--junit-xml", str(Path(options.junit_xml).absolute())]
+    arguments += ["-x"] * options.x + ["--lf"] * options.lf
+    return arguments + rest
+
+
+def _call(argv: list[str], what: str) -> None:
+    """Output to standard error: standard output is for results."""
+    try:
+        code = subprocess.run(argv, stdout=sys.stderr, cwd=tree.root, check=False).returncode
+    except OSError as error:
+        raise HarnessFault(f"{what}: cannot start {argv[0]}: {error.strerror}") from None
+    if code != 0:
+        raise HarnessFault(f"{what} failed: {' '.join(argv)}")
+
+
+def build(presets: list[str]) -> None:
+    for preset in presets:
+        if not (tree.build / preset / "build.ninja").exists():
+            _call(["cmake", "--preset", preset], f"configuring {preset}")
+        _call(["cmake", "--build", "--preset", preset, "--target", "cmodx"], f"building {preset}")
+
+
+def _new_folder() -> Path:
+    """build/results/RUN-ID, and `latest` beside it."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    parent = tree.build / "results"
+    for attempt in range(1000):
+        folder = parent / (now.strftime("%Y%m%dT%H%M%SZ") + (f".{attempt}" if attempt else ""))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        link = parent / f".latest.{os.getpid()}"
+        link.symlink_to(folder.name)
+        os.replace(link, parent / "latest")
+        return folder
+    raise HarnessFault(f"{parent}: no name is left for this run")
+
+
+def _judged(machines: list[Machine], folder: Path, whole: bool) -> tuple[list[results.Document], list[Judgement]]:
+    documents = [
+        results.read(path) for path in (folder / f"{machine.name}.json" for machine in machines) if path.exists()
+    ]
+    lines = [expected.lines_of(document["machine"]["name"]) for document in documents]
+    return documents, [judge(d, about, whole) for d, about in zip(documents, lines, strict=True)]
+
+
+def exit_code(pytest_code: int, judgements: list[Judgement], came_to: dict[str, tuple[str, str]]) -> int:
+    """A violation counts before a fault elsewhere: it is sure, whatever else happened."""
+    how = {how for how, _ in came_to.values()}
+    if "usage" in how or pytest_code == pytest.ExitCode.USAGE_ERROR:
+        return fault.usage
+    if any(j.violations or j.passes or j.idle for j in judgements):
+        return fault.violations
+    stopped = pytest_code in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+    if "harness" in how or stopped or any(j.errors for j in judgements):
+        return fault.harness_failed
+    if not judgements:
+        return fault.nothing_to_run
+    return fault.conformant if pytest_code == pytest.ExitCode.OK else fault.harness_failed
+
+
+def run(arguments: list[str]) -> int:
+    rest: list[str] = []
+    if "--" in arguments:
+        cut = arguments.index("--")
+        arguments, rest = arguments[:cut], arguments[cut + 1 :]
+    options = _parser().parse_args(arguments)
+    machines = select(options.machines)
+    for machine in machines:
+        expected.lines_of(machine.name)  # a fault in a file is said before the build, not after the run
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1, 2**32)
+    elif options.seed < 0:
+        raise UsageFault(f"--seed {options.seed}; accepted: 0 or more")
+    if not options.no_build:
+        build(list(dict.fromkeys(machine.preset for machine in machines if machine.absent() is None)))
+    folder = _new_folder()
+    print(f"seed {options.seed}, documents in {os.path.relpath(folder)}", file=sys.stderr)
+
+    outcomes = plugin.Outcomes()
+    targets = [str(machine.path) for machine in machines]
+    code = int(pytest.main([*_pytest_arguments(options, rest, folder), *targets], plugins=[outcomes]))
+
+    documents, judgements = _judged(machines, folder, not options.test)
+    with_document = {judgement.machine for judgement in judgements}
+    others = {name: outcome for name, outcome in outcomes.of.items() if name not in with_document}
+    parts: list[object] = []
+    if judgements:
+        parts += [table.build(documents, judgements), table.legend()]
+    parts += report.lines({machine.name: machine for machine in machines}, documents, judgements, others)
+    sys.stdout.flush()
+    table.show(sys.stdout, *parts)
+    with (folder / "table.txt").open("w", encoding="utf-8") as file:
+        table.show(file, *parts)
+    return exit_code(code, judgements, outcomes.of)
+
+
+def main() -> int:
+    try:
+        return run(sys.argv[1:])
+    except UsageFault as problem:
+        print(f"ci/matrix: {problem}", file=sys.stderr)
+        return fault.usage
+    except HarnessFault as problem:
+        print(f"ci/matrix: {problem}", file=sys.stderr)
+        return fault.harness_failed
+    except KeyboardInterrupt:
+        print("ci/matrix: interrupted", file=sys.stderr)
+        return fault.harness_failed

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pytest plugin of a matrix run: a file in ci/machines/ is collected as one item, the machine.
+
+Selection, JUnit, --last-failed and distribution over hosts are pytest's and its plugins' own.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from . import campaign, cpus, expected
+from .campaign import Order
+from .fault import HarnessFault, UsageFault
+from .judge import Judgement, judge
+from .machines import read_machine
+
+# What an item came to, as a user property, since only that travels from an xdist worker to its controller.
+property_name = "cmodx"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("cmodx")
+    group.addoption("--cmodx-results", metavar="FOLDER", help="where the documents of this run go")
+    group.addoption("--cmodx-expected", metavar="FOLDER", help="where the known failures of the machines are")
+    group.addoption("--cmodx-budget", default="quick", metavar="BUDGET")
+    group.addoption("--cmodx-seed", type=int, default=1, metavar="N")
+    group.addoption("--cmodx-test", action="append", default=[], metavar="GLOB", help="only these tests of the suite")
+    group.addoption("--cmodx-stall", type=float, default=campaign.stall_s, metavar="SECONDS")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "MachineFile | None":
+    if file_path.suffix == ".toml" and parent.config.getoption("cmodx_results"):
+        return MachineFile.from_parent(parent, path=file_path)
+    return None
+
+
+class MachineFile(pytest.File):
+    def collect(self):
+        yield MachineItem.from_parent(self, name=self.path.stem)
+
+
+class NotConformant(Exception):
+    """What a machine's item fails with: a summary, since the table below it has every line."""
+
+
+class MachineItem(pytest.Item):
+    def runtest(self) -> None:
+        option = self.config.getoption
+        try:
+            machine = read_machine(self.path)
+            lines = expected.lines_of(machine.name, Path(option("cmodx_expected")))
+            reason = machine.absent()
+            if reason:
+                self._came_to("absent", reason)
+                pytest.skip(f"absent: {reason}")
+            order = Order(option("cmodx_budget"), option("cmodx_seed"), tuple(option("cmodx_test")))
+            with cpus.lent(machine.cpus) as lent:
+                document = campaign.run(machine, order, Path(option("cmodx_results")), lent, option("cmodx_stall"))
+        except UsageFault as fault:
+            self._came_to("usage", str(fault))
+            raise
+        except HarnessFault as fault:
+            self._came_to("harness", str(fault))
+            raise
+        if document is None:
+            self._came_to("nothing", "nothing to run here")
+            pytest.skip("nothing to run here")
+        judgement = judge(document, lines, whole=not order.globs)
+        self._came_to("judged", "")
+        if not judgement.conformant:
+            raise NotConformant(summary(judgement))
+
+    def _came_to(self, how: str, reason: str) -> None:
+        self.user_properties.append((property_name, {"machine": self.name, "how": how, "reason": reason}))
+
+    def repr_failure(self, excinfo, style=None):
+        if excinfo.errisinstance((NotConformant, UsageFault, HarnessFault)):
+            return f"{self.name}: {excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self):
+        return self.path, None, self.name
+
+
+def summary(judgement: Judgement) -> str:
+    counts = {
+        "violations": len(judgement.violations),
+        "errors of the harness": len(judgement.errors),
+        "unexpected passes": len(judgement.passes),
+        "expected lines that speak of no test": len(judgement.idle),
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+class Outcomes:
+    """Registered by ci/matrix in the controlling process: what every item came to, by machine."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, tuple[str, str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if name == property_name:
+                self.of[value["machine"]] = (value["how"], value["reason"])
+        if report.when == "call" and report.failed:
+            name = report.nodeid.rpartition("::")[2]
+            self.of.setdefault(name, ("harness", str(report.longrepr).strip().splitlines()[-1]))

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Result documents: reading, checking against results/schema.json, putting together after a run was cut short."""
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from . import tree
+from .fault import HarnessFault
+
+Document = dict[str, Any]
+Record = dict[str, Any]
+
+schema_path = tree.results / "schema.json"
+
+
+@functools.cache
+def validator() -> jsonschema.Draft202012Validator:
+    schema = json.loads(schema_path.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def schema_faults(document: Any) -> list[str]:
+    """One line for each place where the document leaves the schema."""
+    found = sorted(validator().iter_errors(document), key=lambda error: [str(step) for step in error.absolute_path])
+    return ["/".join(map(str, error.absolute_path)) + ": " + error.message[:200] for error in found]
+
+
+def read(path: Path) -> Document:
+    """A valid document, or HarnessFault."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HarnessFault(f"{path}: not a result document: {error}") from None
+    faults = schema_faults(document)
+    if faults:
+        raise HarnessFault(f"{path}: leaves results/schema.json in {len(faults)} places, first {faults[0]}")
+    return document
+
+
+def write(path: Path, document: Document) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def salvage(lines_path: Path) -> Document | None:
+    """The document of a run that was cut short, from its JSON Lines; None if it has not even a header."""
+    try:
+        lines = lines_path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    whole = []
+    for line in lines:
+        try:
+            whole.append(json.loads(line))
+        except ValueError:
+            break  # the line in flight when the run ended
+    if not whole or not isinstance(whole[0], dict) or not isinstance(whole[0].get("header"), dict):
+        return None
+    document = dict(whole[0]["header"])
+    document["tests"] = whole[1:]
+    document.setdefault("duration_s", sum(record.get("duration_s", 0) for record in whole[1:]))
+    document["complete"] = False
+    return document
+
+
+# What a listed test and a record have in common: all that is known of a test before it runs.
+_parts = ("name", "shape", "site", "at", "mapping", "writer", "executor", "origin", "twin_of", "omits")
+
+
+def add_missing(document: Document, listed: list[dict[str, Any]], reason: str) -> int:
+    """Adds a record `missing` for every listed test without one; how many."""
+    have = {record["name"] for record in document["tests"]}
+    lost = [test for test in listed if test["name"] not in have]
+    for test in lost:
+        record = {part: test[part] for part in _parts if part in test}
+        document["tests"].append(record | {"status": "missing", "reason": reason})
+    if lost:
+        document["complete"] = False
+    return len(lost)

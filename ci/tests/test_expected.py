@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cmodx_ci import expected, tree
+from cmodx_ci.expected import Line, lines_of
+from cmodx_ci.fault import UsageFault
+from cmodx_ci.judge import Mark, judge
+from cmodx_ci.machines import machine_paths
+
+entry = '[[known]]\ntest = "a*"\nwitness = "stale"\nreason = "why"\n'
+
+
+def written(folder, text, name="m"):
+    (folder / name).mkdir(exist_ok=True)
+    path = folder / name / "expected.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_files_of_the_project():
+    names = {path.stem for path in machine_paths()}
+    for path in tree.results.glob("*/expected.toml"):
+        expected.read_lines(path)
+    assert any(lines_of(name) for name in names)
+
+
+def test_no_file_is_no_line(tmp_path):
+    assert lines_of("m", tmp_path) == []
+
+
+def test_layers(tmp_path):
+    written(tmp_path, entry, "base")
+    written(tmp_path, 'include = ["../base/expected.toml"]\n' + entry.replace("a*", "b*"), "upper")
+    written(tmp_path, 'include = ["../base/expected.toml", "../upper/expected.toml"]\n')
+    assert [line.test for line in lines_of("m", tmp_path)] == ["a*", "b*"]
+
+
+def test_circle(tmp_path):
+    written(tmp_path, 'include = ["../b/expected.toml"]\n', "a")
+    written(tmp_path, 'include = ["../a/expected.toml"]\n', "b")
+    with pytest.raises(UsageFault, match="includes itself"):
+        lines_of("a", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (entry.replace('reason = "why"\n', ""), "key 'reason' is missing"),
+        (entry.replace('"why"', '""'), "key 'reason' is ''"),
+        (entry.replace("stale", "slow"), "one of stale, torn"),
+        (entry + "flaky = true\n", "unknown key 'flaky'"),
+        ("known = 3\n", "key 'known' is 3"),
+        ('include = ["../nowhere.toml"]\n', "nowhere.toml: no such file"),
+        ("known = [1]\n", "accepted is a table"),
+        ("known = \n", "not TOML"),
+    ],
+)
+def test_faults(tmp_path, text, says):
+    written(tmp_path, text)
+    with pytest.raises(UsageFault) as caught:
+        lines_of("m", tmp_path)
+    assert "m/expected.toml" in str(caught.value) or "nowhere" in str(caught.value)
+    assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+def record(name, status, *witnesses):
+    return {
+        "name": name,
+        "status": status,
+        "witnesses": [
+            {"witness": w, "k": k, "n": 10, "verdict": v, "basis": "arch_text", "source": "s"} for w, k, v in witnesses
+        ],
+    }
+
+
+def line(test, witness="stale"):
+    return Line(test, witness, "why", None, "here")
+
+
+def judged(*records, lines=()):
+    return judge({"machine": {"name": "m"}, "tests": list(records)}, list(lines))
+
+
+def test_only_what_is_listed_is_forgiven():
+    failing = record("a", "fail", ("stale", 3, "forbidden"), ("torn", 1, "forbidden"))
+    one = judged(failing, lines=[line("a")])
+    assert [v.witness for v in one.violations] == ["torn"] and one.marks["a"] is Mark.failed
+    both = judged(failing, lines=[line("a"), line("a", "torn")])
+    assert both.conformant and both.marks["a"] is Mark.known
+
+
+def test_a_line_says_nothing_of_what_is_merely_seen():
+    result = judged(
+        record("a1", "fail", ("stale", 3, "forbidden")), record("a2", "seen", ("stale", 3, "allowed")), lines=[line("a*")]
+    )
+    assert result.conformant and result.marks["a2"] is Mark.seen
+    assert [v.test for v in judged(record("a2", "seen", ("stale", 3, "allowed")), lines=[line("a*")]).idle] == ["a*"]
+
+
+def test_a_listed_witness_that_is_not_shown_is_an_unexpected_pass():
+    failing = record("a", "fail", ("stale", 0, "forbidden"), ("torn", 1, "forbidden"))
+    result = judged(failing, lines=[line("a"), line("a", "torn")])
+    assert [found.witness for _, found in result.passes] == ["stale"] and not result.conformant
+
+
+def test_skipped_tests_do_not_make_a_line_idle():
+    assert judged(record("a", "skip"), lines=[line("a")]).conformant
+
+
+def test_crashes_can_be_known():
+    crash = record("a", "crash") | {"reason": "SIGSEGV"}
+    assert not judged(crash).conformant and not judged(crash, lines=[line("a")]).conformant
+    assert judged(crash, lines=[line("a", "crash")]).conformant
+    passed = judged(record("a", "pass", ("stale", 0, "forbidden")), lines=[line("a", "crash")])
+    assert passed.passes and passed.marks["a"] is Mark.unexpected
+
+
+statuses = st.sampled_from(["pass", "fail", "seen", "not-seen", "crash", "timeout", "error", "skip", "missing"])
+
+
+@given(st.lists(statuses, max_size=8), st.lists(st.sampled_from(["t0", "t1", "t*", "x"]), max_size=3))
+def test_every_test_gets_a_mark_and_no_failure_is_lost(found, globs):
+    records = [
+        record(f"t{i}", status, ("stale", 1 if status in ("fail", "seen") else 0, "forbidden" if status != "seen" else "allowed"))
+        | {"reason": "r"}
+        for i, status in enumerate(found)
+    ]
+    lines = [line(glob) for glob in dict.fromkeys(globs)]
+    result = judged(*records, lines=lines)
+    assert set(result.marks) == {f"t{i}" for i in range(len(found))}
+    for one in records:
+        forgiven = any(l.matches(one["name"]) for l in lines)
+        if one["status"] in ("crash", "timeout", "missing") or one["status"] == "fail" and not forgiven:
+            assert one["name"] in [v.test for v in result.violations]
+        if one["status"] == "pass" and forgiven:
+            assert one["name"] in [name for name, _ in result.passes]

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ci/matrix as a person calls it, with the fake binary: exit codes, table, documents, every way to go wrong."""
+
+import json
+
+import pytest
+
+from cmodx_ci import results
+
+known_stale = '[[known]]\ntest = "*+alias+*"\nwitness = "stale"\nreason = "a fake"\n'
+
+
+def test_conformant(checkout):
+    checkout.machine("one")
+    checkout.machine("two", architecture="aarch64")
+    done = checkout.matrix()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "MP.RF+imm+alias+mfence+ctrl-cpuid" in done.stdout
+    assert "violations:" not in done.stdout
+    document = checkout.document("two")
+    assert not results.schema_faults(document)
+    assert document["machine"] == {"architecture": "aarch64", "name": "two"}
+    assert document["seed"] == 7 and document["complete"]
+
+
+def test_violation_is_one_line_with_what_reproduces_it(checkout):
+    checkout.machine("good")
+    checkout.machine("bad", "time_scale = 3", how="fails")
+    done = checkout.matrix()
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if "bad: MP.RF" in line]
+    assert "stale 7 of 1000; arch_text: SDM vol.3A" in line
+    assert "build/x86_64/cmodx run MP.RF+imm+alias+mfence+ctrl-cpuid --budget quick --seed 7 --time-scale 3" in line
+
+
+def test_known_failure(checkout):
+    checkout.machine("bad", how="fails")
+    checkout.expect("base", known_stale)
+    checkout.expect("bad", 'include = ["../base/expected.toml"]\n')
+    done = checkout.matrix()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "bad: 1 tests: a fake" in done.stdout
+
+
+def test_unexpected_pass(checkout):
+    checkout.machine("good")
+    checkout.expect("good", known_stale)
+    done = checkout.matrix()
+    assert done.returncode == 1
+    assert "expected failure passed: remove this line" in done.stdout
+
+
+def test_line_that_speaks_of_no_test(checkout):
+    checkout.machine("good")
+    checkout.expect("good", known_stale.replace("*+alias+*", "Chain*"))
+    done = checkout.matrix()
+    assert done.returncode == 1
+    assert "remove or correct this line" in done.stdout
+    assert checkout.matrix("--test", "Patch*").returncode == 0
+
+
+@pytest.mark.parametrize(("how", "why"), [("died", "ended by SIGKILL"), ("forgetful", "exit code 0")])
+def test_lost_results_are_missing(checkout, how, why):
+    checkout.machine("bad", how=how)
+    done = checkout.matrix()
+    assert done.returncode == 1
+    assert f"missing; the run ended before it: {why}" in done.stdout
+    document = checkout.document("bad")
+    assert [record["status"] for record in document["tests"]][-1] == "missing"
+    assert len(document["tests"]) == 4 and not document["complete"]
+    assert not results.schema_faults(document)
+
+
+def test_hung_machine_is_killed(checkout):
+    checkout.machine("bad", how="hung")
+    checkout.machine("good")
+    done = checkout.matrix("--", "--cmodx-stall", "1")
+    assert done.returncode == 1
+    assert "missing; the run ended before it: no result for" in done.stdout
+    assert checkout.document("good")["complete"]
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "says"),
+    [
+        ("silent", 3, "no result: exit code 1: no room for a code arena"),
+        ("invalid", 3, "leaves results/schema.json in 1 places"),
+        ("usage", 2, "unknown budget 'fast'"),
+        ("nothing", 77, "nothing to run"),
+    ],
+)
+def test_exit_codes(checkout, how, code, says):
+    checkout.machine("bad", how=how)
+    done = checkout.matrix()
+    assert done.returncode == code, done.stdout + done.stderr
+    assert says in done.stdout
+    assert not (checkout.root / "build" / "results" / "latest" / "bad.json").exists()
+
+
+def test_a_machine_that_is_not_what_its_file_says(checkout):
+    checkout.machine("bad", '[expect]\nvendor = "real*"')
+    done = checkout.matrix()
+    assert done.returncode == 3
+    assert "fact vendor is 'fake', expected 'real*'" in done.stdout
+
+
+def test_absent_machine_is_shown_with_the_reason(checkout):
+    checkout.machine("good")
+    checkout.machine("away", 'exists = ["{cache}/no-such-emulator"]')
+    checkout.machine("large", "cpus = 100000").write_text(
+        (checkout.root / "ci/machines/good.toml").read_text().replace("cpus = 1", "cpus = 100000")
+    )
+    done = checkout.matrix()
+    assert done.returncode == 0
+    assert "away: absent: no " in done.stdout and "no-such-emulator" in done.stdout
+    assert "large: absent: needs 100000 CPUs" in done.stdout
+    assert checkout.matrix("away").returncode == 77
+
+
+def test_pytest_selects_reports_and_distributes(checkout):
+    for name in ("one", "two", "three"):
+        checkout.machine(name)
+    done = checkout.matrix("-k", "two", "--junit-xml", "out.xml")
+    assert done.returncode == 0 and "two" in done.stdout and "three" not in done.stdout.partition("test ")[2]
+    assert 'name="two"' in (checkout.root / "out.xml").read_text()
+    done = checkout.matrix("-n", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("one", "two", "three"):
+        assert checkout.document(name)["complete"]
+
+
+def test_last_failed(checkout):
+    checkout.machine("good")
+    checkout.machine("bad", how="fails")
+    assert checkout.matrix().returncode == 1
+    done = checkout.matrix("--lf")
+    assert done.returncode == 1 and "1 failed" in done.stdout and "passed" not in done.stdout.split("::")[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["no-such"], "no machine matches 'no-such'; there are: good"), (["--frob"], "--frob"), (["--seed", "x"], "--seed")],
+)
+def test_usage(checkout, arguments, says):
+    checkout.machine("good")
+    done = checkout.matrix(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and says in done.stderr
+
+
+def test_twins_without_power_are_named(checkout):
+    checkout.machine("good")
+    assert "no power" not in checkout.matrix().stdout
+    checkout.machine("good", how="fails")  # its twin shows no more than the whole protocol does
+    assert "x86_64: cpuid (1 runs of twins)" in checkout.matrix().stdout
+
+
+def test_documents_stay_whole(checkout):
+    checkout.machine("good")
+    checkout.matrix()
+    folder = checkout.root / "build" / "results" / "latest"
+    assert sorted(path.name for path in folder.iterdir()) == ["good.json", "good.log", "table.txt"]
+    json.loads((folder / "good.json").read_text())
