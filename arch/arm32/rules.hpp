@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the Arm architecture requires of modified A32 code, and what Linux adds: user mode cannot maintain caches.
+#pragma once
+
+#include "arch/verdict.hpp"
+
+namespace cmodx::arm32 {
+
+// Both lists hold B, NOP and the like in A32; see Arm ARM DDI0406C.d A3.5.4 for ARMv7-A.
+inline constexpr std::string_view concurrent_modification =
+    "Arm ARM DDI0487, \"Concurrent modification and execution of instructions\" in AArch32 (E2.2.5; E2.6.5 in older "
+    "editions); DDI0406C.d A3.5.4";
+inline constexpr std::string_view synchronization =
+    "Arm ARM DDI0487, \"Synchronization and coherency issues between data and instruction accesses\" in AArch32 (E2.5.3.2)";
+inline constexpr std::string_view linux_cacheflush = "Linux 6.12, arch/arm/kernel/traps.c, do_cache_op: __ARM_NR_cacheflush";
+inline constexpr std::string_view linux_pte = "Linux 6.12, arch/arm/mm/flush.c, __sync_icache_dcache";
+inline constexpr std::string_view linux_switch = "Linux 6.12, arch/arm/include/asm/switch_to.h";
+inline constexpr std::string_view membarrier_header =
+    "membarrier(2) and include/uapi/linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE";
+
+namespace detail {
+
+using namespace effect;
+
+inline constexpr effects dmb = order_stores | order_loads | order_clean;
+inline constexpr effects dsb = dmb | complete | stores_done | loads_done;
+
+}  // namespace detail
+
+inline constexpr action actions[] = {
+    // Entry to the kernel synchronizes the context; so does the ISB at the end, of the calling thread only.
+    {"cacheflush",
+     {effect::sync, effect::clean, detail::dsb, effect::invalidate, detail::dsb, effect::sync},
+     basis::kernel_abi,
+     linux_cacheflush},
+    {"clear_cache",
+     {effect::sync, effect::clean, detail::dsb, effect::invalidate, detail::dsb, effect::sync},
+     basis::kernel_abi,
+     "GCC manual, \"__builtin___clear_cache\": here the system call cacheflush"},
+    {"membarrier", {detail::dmb | effect::stores_done, effect::sync_others}, basis::kernel_abi, membarrier_header},
+    {"isb", {effect::sync}},
+    {"dsb", {detail::dsb}},
+    {"dsb.ish", {detail::dsb}},
+    {"dsb.sy", {detail::dsb}},
+    {"dsb.ishst", {effect::stores_done | effect::order_stores}},
+    {"dmb", {detail::dmb}},
+    {"dmb.ish", {detail::dmb}},
+    {"dmb.ishst", {effect::order_stores}},
+    {"ctrl", {effect::branch | effect::depend}},
+    {"addr", {effect::depend}},
+    {"rel", {effect::order_stores}},
+    {"stl", {effect::order_stores}},
+    {"acq", {effect::order_loads}},
+    {"syscall", {effect::sync}},
+    {"sigreturn", {effect::sync}},
+    {"migrate", {effect::moved, detail::dsb, effect::sync}, basis::kernel_impl, linux_switch},
+};
+
+namespace detail {
+
+inline constexpr need store{.what = modify, .published = order_stores};
+inline constexpr need cleaned{.what = clean, .published = order_clean};
+inline constexpr need invalidated{.what = invalidate, .after = complete, .published = complete};
+inline constexpr need executed{.what = fetch, .unless = moved};
+
+inline constexpr chain maintained{
+    store, cleaned, invalidated, {.what = sync | sync_others, .after = complete}, executed};
+inline constexpr chain maintained_idc_dic{store, {.what = sync | sync_others, .after = stores_done}, executed};
+// Each thread's context was synchronized after the maintenance and before the second store.
+inline constexpr chain written_in_order{store, cleaned, invalidated, {.what = sync_others, .after = complete}, {.what = publish}};
+
+constexpr bool in_class(const question& q) { return q.site == "branch" || q.site == "nop_branch"; }
+constexpr bool races_outside_class(const question& q) { return races(q) && !in_class(q); }
+
+}  // namespace detail
+
+inline constexpr statement statements[] = {
+    {.seen = broken, .holds = detail::in_class, .ruling = verdict::forbidden, .strength = basis::arch_text,
+     .source = concurrent_modification,
+     .reason = "both instructions are in the class that may be exchanged while it runs: the old one or the new one executes"},
+    {.holds = detail::races_outside_class, .ruling = verdict::unpredictable, .strength = basis::arch_text,
+     .source = concurrent_modification,
+     .reason = "the instruction runs while it is modified and is not in the class for which that is defined"},
+
+    {.between = handed_over, .seen = not_new, .found = detail::maintained,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
+     .reason = "the kernel maintained the caches, and the executing thread then synchronized its context"},
+    {.between = handed_over, .seen = not_new, .when = "idc=1,dic=1", .found = detail::maintained_idc_dic,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
+     .reason = "with IDC=1 and DIC=1 no maintenance is needed: the store was complete, then the context synchronized"},
+
+    {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first), .found = detail::written_in_order,
+     .ruling = verdict::forbidden, .strength = basis::inferred, .source = synchronization,
+     .reason = "the first modification was maintained and every context synchronized before the second was made"},
+    {.between = set_of(relation::same_location, relation::two_locations),
+     .seen = set_of(witness::new_then_old, witness::second_first),
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = synchronization,
+     .reason = "an instruction may be fetched any number of times, from caches that are not coherent; fetches are not ordered"},
+
+    {.seen = not_new, .paths = set_of(mapping::flip),
+     .ruling = verdict::allowed, .strength = basis::kernel_impl, .source = linux_pte,
+     .reason = "mprotect cleans a page the first time it becomes executable only, and the steps do not"},
+    {.seen = not_new, .ruling = verdict::allowed, .strength = basis::arch_text, .source = synchronization,
+     .reason = "an instruction may have been fetched at any time since the last context synchronization, from caches "
+               "that are not coherent"},
+};
+
+inline constexpr protocol protocols[] = {
+    {relation::same_thread, protocol::origin::sufficient, "cacheflush"},
+    {relation::same_thread, protocol::origin::sufficient, "clear_cache"},
+    {relation::same_thread, protocol::origin::practice, ""},
+    {relation::cross_thread, protocol::origin::sufficient, "cacheflush", "ctrl-isb"},
+    {relation::cross_thread, protocol::origin::sufficient, "cacheflush-membarrier", "ctrl"},
+    {relation::cross_thread, protocol::origin::sufficient, "clear_cache", "ctrl-isb"},
+    {relation::cross_thread, protocol::origin::practice, "cacheflush", "ctrl"},
+    {relation::cross_thread, protocol::origin::practice, "clear_cache", "ctrl"},
+    {relation::cross_thread, protocol::origin::practice, "membarrier", "ctrl"},
+    {relation::cross_thread, protocol::origin::practice, ""},
+    {relation::concurrent, protocol::origin::practice, ""},
+    {relation::same_location, protocol::origin::practice, ""},
+    {relation::same_location, protocol::origin::practice, "cacheflush"},
+};
+
+inline constexpr architecture_rules rules{
+    .name = "arm32", .actions = actions, .statements = statements, .protocols = protocols, .twin_site = "nop_branch"};
+
+}  // namespace cmodx::arm32

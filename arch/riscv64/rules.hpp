@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the RISC-V extensions Zifencei, Ziccif and Ziccid require of modified code, and what Linux adds.
+#pragma once
+
+#include "arch/verdict.hpp"
+
+namespace cmodx::riscv64 {
+
+inline constexpr std::string_view zifencei = "RISC-V unprivileged ISA manual, \"Zifencei\" 2.0 (src/unpriv/zifencei.adoc)";
+inline constexpr std::string_view ziccif = "RISC-V unprivileged ISA manual, \"Ziccif\" 1.0 (src/unpriv/ziccif.adoc)";
+inline constexpr std::string_view ziccid = "RISC-V unprivileged ISA manual, \"Ziccid\" 1.0 (src/unpriv/ziccid.adoc)";
+inline constexpr std::string_view linux_flush = "Linux 6.12, arch/riscv/kernel/sys_riscv.c and mm/cacheflush.c: riscv_flush_icache";
+inline constexpr std::string_view linux_cmodx = "Linux, Documentation/arch/riscv/cmodx.rst";
+inline constexpr std::string_view linux_pte = "Linux 6.12, arch/riscv/mm/cacheflush.c, flush_icache_pte";
+inline constexpr std::string_view linux_context = "Linux 6.12, arch/riscv/mm/context.c, switch_mm";
+inline constexpr std::string_view clear_cache_manual = "GCC manual, \"__builtin___clear_cache\"";
+inline constexpr std::string_view membarrier_header =
+    "membarrier(2) and include/uapi/linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE; here with FENCE.I";
+
+// xRET is not defined to synchronize instruction fetch: a system call or a signal return does nothing.
+inline constexpr action actions[] = {
+    {"fence.i", {effect::sync}},
+    {"fence.w.w", {effect::order_stores}},
+    {"fence.r.r", {effect::order_loads}},
+    {"fence.rw.w", {effect::order_stores}},
+    {"fence.r.rw", {effect::order_loads}},
+    {"fence.rw.rw", {effect::order_stores | effect::order_loads}},
+    {"fence", {effect::order_stores | effect::order_loads}},
+    {"rel", {effect::order_stores}},
+    {"acq", {effect::order_loads}},
+    {"ctrl", {effect::branch | effect::depend}},
+    {"addr", {effect::depend}},
+    {"flush_icache", {effect::order_stores, effect::sync | effect::sync_others | effect::follows}, basis::kernel_abi, linux_flush},
+    {"flush_icache.local", {effect::sync}, basis::kernel_abi, linux_flush},
+    {"prctl.icache", {effect::follows}, basis::kernel_abi, linux_cmodx},
+    {"membarrier", {effect::order_stores, effect::sync_others}, basis::kernel_abi, membarrier_header},
+    // For the calling thread by its definition; for the others because it is that system call in practice.
+    {"clear_cache", {effect::sync}, basis::kernel_abi, clear_cache_manual},
+    {"clear_cache", {effect::order_stores, effect::sync_others}, basis::inferred, clear_cache_manual},
+    {"migrate", {effect::moved}},
+    {"syscall", {}},
+    {"sigreturn", {}},
+};
+
+namespace detail {
+
+using namespace effect;
+
+inline constexpr need store{.what = modify, .published = order_stores};
+inline constexpr chain synchronized{store, {.what = sync | sync_others}, {.what = fetch, .unless = moved}};
+inline constexpr chain followed{store, {.what = sync}, {.what = fetch}};
+inline constexpr chain written_in_order{store, {.what = fetch, .after = never}};
+inline constexpr chain synchronized_between{store, {.what = sync_others}, {.what = publish}};
+
+// Ziccif: an instruction that does not span an aligned 4-byte boundary is fetched whole (M = 4 with compressed code).
+constexpr bool fetched_whole(const question& q) { return inside_aligned(q, 4); }
+
+}  // namespace detail
+
+inline constexpr statement statements[] = {
+    {.seen = broken, .when = "ziccif=1", .holds = detail::fetched_whole,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = ziccif,
+     .reason = "the modified instruction does not span an aligned 4-byte boundary and is fetched whole"},
+    {.seen = broken, .when = "ziccif=1", .holds = races,
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = ziccif,
+     .reason = "code runs while it is modified, and the modification spans an aligned 4-byte boundary"},
+    {.seen = broken, .holds = races,
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = ziccif,
+     .reason = "code runs while it is modified, and without Ziccif fetches are not known to be atomic"},
+
+    {.between = set_of(relation::same_thread, relation::cross_thread, relation::concurrent), .seen = not_new,
+     .found = detail::synchronized,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = zifencei,
+     .reason = "the executing hart performed FENCE.I after the store had become visible to it"},
+    // A thread that Linux moves is synchronized anew if it asked for that, or if all harts were to be.
+    {.between = set_of(relation::same_thread, relation::cross_thread), .seen = not_new, .with = effect::follows,
+     .found = detail::followed,
+     .ruling = verdict::forbidden, .strength = basis::kernel_abi, .source = linux_cmodx,
+     .reason = "the thread performed FENCE.I, and the kernel does so wherever it moves the thread to"},
+    {.seen = set_of(witness::never_new), .when = "ziccid=1",
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = ziccid,
+     .reason = "stores become visible to instruction fetch in the end"},
+
+    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_old), .when = "ziccid=1",
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = ziccid,
+     .reason = "fetches of a hart are in program order"},
+    {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first), .when = "ziccid=1",
+     .found = detail::written_in_order,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = ziccid,
+     .reason = "fetches of a hart are in program order, and the two stores were ordered"},
+    {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first), .found = detail::synchronized_between,
+     .ruling = verdict::forbidden, .strength = basis::inferred, .source = linux_flush,
+     .reason = "every hart performed FENCE.I between the two modifications"},
+    {.between = set_of(relation::same_location, relation::two_locations),
+     .seen = set_of(witness::new_then_old, witness::second_first),
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = zifencei,
+     .reason = "fetches are ordered by FENCE.I alone"},
+
+    {.between = set_of(relation::third_party, relation::fetch_to_load),
+     .ruling = verdict::unspecified, .strength = basis::inferred, .source = zifencei,
+     .reason = "the memory model does not include instruction fetch: it does not say what the execution of new code tells"},
+    {.seen = not_new, .with = effect::moved,
+     .ruling = verdict::allowed, .strength = basis::kernel_abi, .source = linux_cmodx,
+     .reason = "the thread went on on another hart, for which its FENCE.I counts nothing"},
+    {.seen = not_new, .paths = set_of(mapping::flip),
+     .ruling = verdict::allowed, .strength = basis::kernel_impl, .source = linux_pte,
+     .reason = "mprotect synchronizes a page the first time it becomes executable only, and the steps do not"},
+    {.seen = not_new, .ruling = verdict::allowed, .strength = basis::arch_text, .source = zifencei,
+     .reason = "without FENCE.I on the executing hart, after the store, its fetches may never see it"},
+};
+
+inline constexpr protocol protocols[] = {
+    {relation::same_thread, protocol::origin::sufficient, "fence.i"},
+    {relation::same_thread, protocol::origin::sufficient, "flush_icache"},
+    {relation::same_thread, protocol::origin::sufficient, "flush_icache.local"},
+    {relation::same_thread, protocol::origin::sufficient, "prctl.icache-fence.i"},
+    {relation::same_thread, protocol::origin::sufficient, "clear_cache"},
+    {relation::same_thread, protocol::origin::practice, ""},
+    {relation::cross_thread, protocol::origin::sufficient, "fence.w.w", "ctrl-fence.i"},
+    {relation::cross_thread, protocol::origin::sufficient, "prctl.icache-fence.w.w", "ctrl-fence.i"},
+    {relation::cross_thread, protocol::origin::sufficient, "flush_icache", "ctrl"},
+    {relation::cross_thread, protocol::origin::sufficient, "membarrier", "ctrl"},
+    {relation::cross_thread, protocol::origin::sufficient, "clear_cache", "ctrl"},
+    {relation::cross_thread, protocol::origin::practice, "flush_icache.local", "ctrl"},
+    {relation::cross_thread, protocol::origin::practice, "fence.i-fence.w.w", "ctrl"},
+    {relation::cross_thread, protocol::origin::practice, "", "ctrl-fence.i"},
+    {relation::cross_thread, protocol::origin::practice, "fence.w.w", "ctrl"},
+    {relation::cross_thread, protocol::origin::practice, ""},
+    {relation::concurrent, protocol::origin::practice, ""},
+    {relation::same_location, protocol::origin::practice, ""},
+    {relation::same_location, protocol::origin::practice, "flush_icache"},
+};
+
+inline constexpr architecture_rules rules{.name = "riscv64",
+                                          .actions = actions,
+                                          .statements = statements,
+                                          .protocols = protocols,
+                                          .twin_site = "imm",
+                                          .sync_waits = true};
+
+}  // namespace cmodx::riscv64

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Intel and AMD require of modified code, and what Linux adds. A verdict that forbids without a vendor holds for both.
+#pragma once
+
+#include "arch/verdict.hpp"
+
+namespace cmodx::x86_64 {
+
+// Intel's sections by title: the numbers moved four times (8.1.3 in 253668-032, 11.1.3 in 325462-091US).
+inline constexpr std::string_view cross_modifying = "Intel SDM vol. 3A, \"Handling Self- and Cross-Modifying Code\"";
+inline constexpr std::string_view both_cross_modifying =
+    "Intel SDM vol. 3A, \"Handling Self- and Cross-Modifying Code\"; AMD APM vol. 2 (24593), 7.6.1";
+inline constexpr std::string_view self_modifying = "Intel SDM vol. 3A, \"Self-Modifying Code\"";
+inline constexpr std::string_view erratum =
+    "Intel specification updates, \"Unsynchronized Cross-Modifying Code Operations Can Cause Unexpected Instruction "
+    "Execution Results\"";
+inline constexpr std::string_view coherency = "AMD APM vol. 2 (24593), 7.6.1: cross-modifying code";
+inline constexpr std::string_view amd_self_modifying = "AMD APM vol. 2 (24593), 7.6.1: self-modifying code";
+inline constexpr std::string_view linux_breakpoint = "Linux 6.12, arch/x86/kernel/alternative.c, text_poke_bp_batch";
+inline constexpr std::string_view membarrier_header =
+    "membarrier(2) and include/uapi/linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE";
+
+// Locked instructions, LFENCE and SFENCE serialize on neither, MFENCE on AMD alone: Intel SDM vol. 3A, "Serializing
+// Instructions"; AMD APM vol. 2 (24593), 7.6.4. System call and signal return may leave the kernel by SYSRET or ERETU,
+// which do not serialize (Intel SDM vol. 2, "ERETU"); Linux 6.12, arch/x86/include/asm/sync_core.h.
+inline constexpr action actions[] = {
+    {"cpuid", {effect::sync}},
+    {"serialize", {effect::sync}},
+    {"iret", {effect::sync}},
+    {.step = "mfence", .does = {effect::sync}, .when = "vendor=amd"},
+    {.step = "mfence", .does = {}},
+    {"lfence", {}},
+    {"sfence", {}},
+    {"lock", {}},
+    {"clflush", {}},
+    {"clflushopt", {}},
+    {"clear_cache", {}},  // the compiler emits nothing
+    {"ctrl", {}},         // loads are in order as it is
+    {"addr", {}},
+    {"acq", {}},
+    {"rel", {}},
+    {"syscall", {}},
+    {"sigreturn", {}},
+    {"jmp", {effect::jump}},
+    {"migrate", {effect::moved}},
+    {"membarrier", {effect::sync_others}, basis::kernel_abi, membarrier_header},
+    {"breakpoint", {effect::guarded}},
+};
+
+namespace detail {
+
+using namespace effect;
+
+inline constexpr chain serialized{{{modify}, {.what = sync | sync_others}, {.what = fetch, .unless = moved}}};
+inline constexpr chain jumped{{{modify}, {.what = jump, .unless = moved}, {.what = fetch, .unless = moved}}};
+inline constexpr chain stayed{{{modify}, {.what = fetch, .unless = moved}}};
+inline constexpr chain behind_breakpoint{{{guarded}, {sync_others}}};
+inline constexpr chain written_in_order{{{modify}, {sync_others}, {publish}}};
+
+constexpr bool in_quadword(const question& q) { return inside_aligned(q, 8); }
+
+}  // namespace detail
+
+inline constexpr statement statements[] = {
+    {.seen = broken, .when = "vendor=amd", .holds = detail::in_quadword,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = coherency,
+     .reason = "one store inside a naturally aligned quadword may modify code that runs: the old or the new is executed"},
+    {.seen = broken, .holds = races, .found = detail::behind_breakpoint,
+     .ruling = verdict::forbidden, .strength = basis::vendor_informal, .source = linux_breakpoint,
+     .reason = "a breakpoint stood on the first byte, and every thread was synchronized, before the rest was modified"},
+    {.seen = broken, .when = "vendor=amd", .holds = races,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = coherency,
+     .reason = "code that runs is modified by a store that is not inside one naturally aligned quadword"},
+    {.seen = broken, .holds = races,
+     .ruling = verdict::unspecified, .strength = basis::vendor_informal, .source = erratum,
+     .reason = "code runs while it is modified; Intel guarantees nothing of that"},
+
+    {.between = set_of(relation::same_thread, relation::cross_thread, relation::concurrent), .seen = not_new,
+     .found = detail::serialized,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = both_cross_modifying,
+     .reason = "the executing thread serialized after the modification and before it ran the code"},
+    {.between = set_of(relation::same_thread), .seen = not_new, .paths = set_of(mapping::same, mapping::flip),
+     .found = detail::jumped,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = both_cross_modifying,
+     .reason = "the thread jumped after it had modified its code (Intel's Option 1; AMD asks for nothing)"},
+    {.between = set_of(relation::same_thread), .seen = not_new, .when = "vendor=amd", .found = detail::stayed,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = amd_self_modifying,
+     .reason = "a thread's stores to code are recognized at once, by the physical address"},
+
+    {.between = set_of(relation::same_thread), .seen = not_new, .paths = set_of(mapping::alias),
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = self_modifying,
+     .reason = "what is prefetched is checked by the linear address: a store by another needs a serializing instruction"},
+    {.between = set_of(relation::same_thread), .seen = not_new, .with = effect::moved,
+     .ruling = verdict::unspecified, .strength = basis::inferred, .source = both_cross_modifying,
+     .reason = "the thread went on on another CPU, and the manuals do not speak of that"},
+    {.between = set_of(relation::same_thread), .seen = not_new,
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = cross_modifying,
+     .reason = "without a jump or a serializing instruction the behaviour is specific to the model"},
+
+    {.between = set_of(relation::cross_thread, relation::concurrent), .seen = set_of(witness::stale), .when = "vendor=amd",
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = coherency,
+     .reason = "without a serializing instruction after the flag, code fetched speculatively may be executed"},
+    {.between = set_of(relation::cross_thread, relation::concurrent), .seen = not_new,
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = cross_modifying,
+     .reason = "the executing thread must serialize; what happens if it does not is not said"},
+
+    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_old), .when = "vendor=amd",
+     .holds = detail::in_quadword,
+     .ruling = verdict::forbidden, .strength = basis::inferred, .source = coherency,
+     .reason = "stores reach instruction fetch in program order; the text does not speak of one location fetched twice"},
+    {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first), .when = "vendor=amd",
+     .holds = detail::in_quadword,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = coherency,
+     .reason = "stores reach instruction fetch in program order"},
+    {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first), .found = detail::written_in_order,
+     .ruling = verdict::forbidden, .strength = basis::inferred, .source = both_cross_modifying,
+     .reason = "every thread was serialized between the two modifications"},
+    {.between = set_of(relation::same_location, relation::two_locations),
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = cross_modifying,
+     .reason = "code runs while it is modified, and neither vendor says in what order fetches see that"},
+    {.between = set_of(relation::third_party, relation::fetch_to_load),
+     .ruling = verdict::unspecified, .strength = basis::inferred, .source = both_cross_modifying,
+     .reason = "neither manual says what the execution of new code tells of it"},
+};
+
+inline constexpr protocol protocols[] = {
+    {relation::same_thread, protocol::origin::sufficient, ""},  // AMD
+    {relation::same_thread, protocol::origin::sufficient, "jmp"},
+    {relation::same_thread, protocol::origin::sufficient, "cpuid"},
+    {relation::same_thread, protocol::origin::sufficient, "serialize"},
+    {relation::same_thread, protocol::origin::sufficient, "iret"},
+    {relation::same_thread, protocol::origin::sufficient, "mfence"},  // AMD
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-cpuid"},
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-serialize"},
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-iret"},
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-mfence"},  // AMD
+    {relation::cross_thread, protocol::origin::sufficient, "membarrier", "ctrl"},
+    {relation::cross_thread, protocol::origin::practice, ""},
+    {relation::cross_thread, protocol::origin::practice, "", "ctrl"},
+    {relation::cross_thread, protocol::origin::practice, "", "ctrl-lock"},
+    {relation::cross_thread, protocol::origin::practice, "", "ctrl-lfence"},
+    {relation::concurrent, protocol::origin::practice, ""},
+    {relation::same_location, protocol::origin::practice, ""},
+};
+
+inline constexpr architecture_rules rules{.name = "x86_64",
+                                          .actions = actions,
+                                          .statements = statements,
+                                          .protocols = protocols,
+                                          .twin_site = "imm",
+                                          .loads_in_order = true};
+
+}  // namespace cmodx::x86_64
