@@ -204,18 +204,19 @@ template <general_register R>
 constexpr word paired(std::uint32_t base, R rt, R rt2, xreg rn, std::int64_t offset) {
     return base | sf<R> | distance(offset, width<R> / 8, 7, 15) | at_t2(rt2) | at_n(rn) | at_d(rt);
 }
+// Writeback to a register that is loaded or stored, and loading one twice, are CONSTRAINED UNPREDICTABLE.
+template <general_register R>
+constexpr word paired_writeback(word base, R rt, R rt2, xreg rn, std::int64_t offset) {
+    require((+rt != +rn && +rt2 != +rn) || rn == sp);
+    return paired(base, rt, rt2, rn, offset);
+}
+
 template <general_register R>
 constexpr word stp(R rt, R rt2, xreg rn, std::int64_t offset) { return paired(0x29000000, rt, rt2, rn, offset); }
 template <general_register R>
-constexpr word stp_pre(R rt, R rt2, xreg rn, std::int64_t offset) {
-    require((rt != rn && rt2 != rn) || rn == sp);
-    return paired(0x29800000, rt, rt2, rn, offset);
-}
+constexpr word stp_pre(R rt, R rt2, xreg rn, std::int64_t offset) { return paired_writeback(0x29800000, rt, rt2, rn, offset); }
 template <general_register R>
-constexpr word stp_post(R rt, R rt2, xreg rn, std::int64_t offset) {
-    require((rt != rn && rt2 != rn) || rn == sp);
-    return paired(0x28800000, rt, rt2, rn, offset);
-}
+constexpr word stp_post(R rt, R rt2, xreg rn, std::int64_t offset) { return paired_writeback(0x28800000, rt, rt2, rn, offset); }
 template <general_register R>
 constexpr word ldp(R rt, R rt2, xreg rn, std::int64_t offset) {
     require(rt != rt2);
@@ -223,13 +224,13 @@ constexpr word ldp(R rt, R rt2, xreg rn, std::int64_t offset) {
 }
 template <general_register R>
 constexpr word ldp_pre(R rt, R rt2, xreg rn, std::int64_t offset) {
-    require(rt != rt2 && ((rt != rn && rt2 != rn) || rn == sp));
-    return paired(0x29c00000, rt, rt2, rn, offset);
+    require(rt != rt2);
+    return paired_writeback(0x29c00000, rt, rt2, rn, offset);
 }
 template <general_register R>
 constexpr word ldp_post(R rt, R rt2, xreg rn, std::int64_t offset) {
-    require(rt != rt2 && ((rt != rn && rt2 != rn) || rn == sp));
-    return paired(0x28c00000, rt, rt2, rn, offset);
+    require(rt != rt2);
+    return paired_writeback(0x28c00000, rt, rt2, rn, offset);
 }
 
 // ---------------------------------------------------------------------------------------------------------------
