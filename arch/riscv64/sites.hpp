@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sites of riscv64: the pieces of code that are modified. A site changes a0 and t0, nothing else.
+//
+// Every patched instruction is of 4 bytes and each pair of generations differs in a way that survives tearing between
+// the halfwords, which is what a misaligned one is exposed to (RISC-V profiles, "Ziccif").
+#pragma once
+
+#include "arch/riscv64/stub.hpp"
+#include "arch/token.hpp"
+
+namespace cmodx::riscv64 {
+
+constexpr void trap_until(code_buffer& c, std::size_t size) {
+    while (c.size < size) put_short(c, c_ebreak());
+}
+
+// --- imm: lui a0, imm20; srliw a0, a0, 12; ret ------------------------------------------------------------------
+
+constexpr void emit_imm_patch(code_buffer& c, std::uint8_t g) { put(c, lui(reg::a0, token(g, 20))); }
+
+constexpr void emit_imm(code_buffer& c) {
+    const std::size_t start = c.size;
+    emit_imm_patch(c, 0);
+    put(c, srliw(reg::a0, reg::a0, 12));
+    put(c, jalr(reg::zero, reg::ra, 0));
+    trap_until(c, start + 16);
+}
+
+// --- branch: jal to one of two rows of sixteen pads -------------------------------------------------------------
+
+// Returns `value`, 20 bits wide, in 16 bytes.
+constexpr void emit_pad(code_buffer& c, std::uint32_t value) {
+    const std::size_t start = c.size;
+    put(c, lui(reg::a0, value));
+    put(c, srliw(reg::a0, reg::a0, 12));
+    put(c, jalr(reg::zero, reg::ra, 0));
+    trap_until(c, start + 16);
+}
+
+// The slot is in the instruction's last byte, the row in its first halfword: halves of an even and an odd generation
+// mixed lead to the slot in the wrong row, which belongs to neither.
+constexpr std::int32_t branch_row = 4096;
+constexpr std::int32_t branch_offset(unsigned g) {
+    return 16 + static_cast<std::int32_t>(g) * 16 + static_cast<std::int32_t>(g & 1) * branch_row;
+}
+
+constexpr void emit_branch_patch(code_buffer& c, std::uint8_t g) { put(c, jal(reg::zero, branch_offset(g & 15))); }
+
+constexpr void emit_branch(code_buffer& c) {
+    const std::size_t start = c.size;
+    emit_branch_patch(c, 0);
+    for (unsigned row = 0; row < 2; ++row) {
+        trap_until(c, start + row * branch_row + 16);
+        for (unsigned g = 0; g < 16; ++g) {
+            emit_pad(c, (g & 1) == row ? token(static_cast<std::uint8_t>(g), 20) : torn_token);
+        }
+    }
+}
+
+// --- nop_branch: a NOP or a jal over a return -------------------------------------------------------------------
+
+// The jump leads into a second page: a jal whose other half is the NOP's lands on one of two pads that return
+// torn_token, never on itself.
+constexpr void emit_nop_branch_patch(code_buffer& c, std::uint8_t g) {
+    put(c, g & 1 ? jal(reg::zero, branch_row + 32) : nop());
+}
+
+constexpr void emit_nop_branch(code_buffer& c) {
+    const std::size_t start = c.size;
+    emit_nop_branch_patch(c, 0);
+    emit_pad(c, token(0, 20));
+    trap_until(c, start + 32);
+    emit_pad(c, torn_token);
+    trap_until(c, start + branch_row);
+    emit_pad(c, torn_token);
+    trap_until(c, start + branch_row + 32);
+    emit_pad(c, token(1, 20));
+}
+
+// --- body: a whole function, its token in four instructions -----------------------------------------------------
+
+// Between them stand NOPs that are rewritten too: lui x0 is a HINT (RISC-V ISA vol. I, "HINT Instructions").
+constexpr void emit_body_patch(code_buffer& c, std::uint8_t g) {
+    const std::size_t start = c.size;
+    const std::uint32_t all = token(g, 32);
+    const auto piece = [all](unsigned i) { return all >> (8 * i) & 0xff; };
+    const auto hints = [&](unsigned count) {
+        for (unsigned i = 0; i < count; ++i) put(c, lui(reg::zero, token(g, 20)));
+    };
+    put(c, lui(reg::a0, piece(3) << 12));
+    hints(4);
+    put(c, lui(reg::t0, piece(2) << 4));
+    put(c, or_(reg::a0, reg::a0, reg::t0));
+    hints(4);
+    put(c, addi(reg::t0, reg::zero, static_cast<std::int32_t>(piece(1))));
+    put(c, slli(reg::t0, reg::t0, 8));
+    put(c, or_(reg::a0, reg::a0, reg::t0));
+    hints(3);
+    put(c, ori(reg::a0, reg::a0, static_cast<std::int32_t>(piece(0))));
+    hints(2);
+    zero_extend(c, reg::a0);
+    put(c, jalr(reg::zero, reg::ra, 0));
+    trap_until(c, start + 96);
+}
+
+inline constexpr site_layout sites[] = {
+    {.name = "imm", .meaning = "the 20-bit immediate of lui", .size = 16, .entry = 0, .patch = 0, .patch_size = 4,
+     .alignment = 4, .generations = 256, .token_bits = 20, .emit = emit_imm, .emit_patch = emit_imm_patch},
+    {.name = "branch", .meaning = "the offset of jal", .size = branch_row + 16 + 256, .entry = 0, .patch = 0,
+     .patch_size = 4, .alignment = 4, .generations = 16, .token_bits = 20,
+     .emit = emit_branch, .emit_patch = emit_branch_patch},
+    {.name = "nop_branch", .meaning = "a NOP that becomes jal and back", .size = branch_row + 48, .entry = 0,
+     .patch = 0, .patch_size = 4, .alignment = 4, .generations = 2, .token_bits = 20,
+     .emit = emit_nop_branch, .emit_patch = emit_nop_branch_patch},
+    {.name = "body", .meaning = "a whole function of 96 bytes that puts its token together in four instructions",
+     .size = 96, .entry = 0, .patch = 0, .patch_size = 96, .alignment = 16, .generations = 256, .token_bits = 32,
+     .emit = [](code_buffer& c) { emit_body_patch(c, 0); }, .emit_patch = emit_body_patch},
+};
+
+}  // namespace cmodx::riscv64

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of riscv64 protocols as instructions and Linux system calls.
+#pragma once
+
+#include "arch/riscv64/stub.hpp"
+
+namespace cmodx::riscv64 {
+
+constexpr void emit_flush_icache(code_buffer& c, location x, std::int32_t flags) {
+    load_word(c, reg::a0, field::begin, x);
+    load_word(c, reg::a1, field::end, x);
+    load_immediate(c, reg::a2, flags);
+    system_call(c, 259);
+}
+
+constexpr void emit_prctl_icache(code_buffer& c, location) {
+    load_immediate(c, reg::a0, 71);  // PR_RISCV_SET_ICACHE_FLUSH_CTX
+    load_immediate(c, reg::a1, 0);   // PR_RISCV_CTX_SW_FENCEI_ON
+    load_immediate(c, reg::a2, 0);   // PR_RISCV_SCOPE_PER_PROCESS
+    system_call(c, 167);
+}
+
+constexpr void emit_membarrier(code_buffer& c, location) {
+    load_immediate(c, reg::a0, 1 << 5);  // MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE
+    load_immediate(c, reg::a1, 0);       // flags
+    load_immediate(c, reg::a2, 0);       // cpu
+    system_call(c, 283);
+}
+
+constexpr void emit_clear_cache(code_buffer& c, location x) {
+    load_word(c, reg::a0, field::begin, x);
+    load_word(c, reg::a1, field::end, x);
+    load_word(c, reg::t1, field::clear_cache);
+    put(c, jalr(reg::ra, reg::t1, 0));
+}
+
+inline constexpr step steps[] = {
+    // RISC-V ISA vol. I, "Zifencei": the local hart only.
+    {"fence.i", "Orders this hart's earlier memory accesses before its later fetches.", "",
+     [](code_buffer& c, location) { put(c, fence_i()); }},
+    // RISC-V ISA vol. I, "Memory Ordering Instructions".
+    {"fence.w.w", "Orders earlier stores before later ones.", "",
+     [](code_buffer& c, location) { put(c, fence(set_w, set_w)); }},
+    {"fence.rw.rw", "Orders earlier loads and stores before later ones.", "",
+     [](code_buffer& c, location) { put(c, fence(set_r | set_w, set_r | set_w)); }},
+    // Linux arch/riscv/kernel/sys_riscv.c.
+    {"flush_icache", "Has the kernel execute FENCE.I for every thread of the process (riscv_flush_icache).",
+     "flush_icache", [](code_buffer& c, location x) { emit_flush_icache(c, x, 0); }},
+    {"flush_icache.local", "Has the kernel execute FENCE.I for the calling thread (riscv_flush_icache, LOCAL).",
+     "flush_icache", [](code_buffer& c, location x) { emit_flush_icache(c, x, 1); }},
+    // Linux Documentation/arch/riscv/cmodx.rst.
+    {"prctl.icache", "Has the kernel execute FENCE.I from now on whenever a thread of the process migrates.",
+     "prctl_icache", emit_prctl_icache},
+    // Linux include/uapi/linux/membarrier.h.
+    {"membarrier", "Has the kernel execute FENCE.I for every thread of the process (membarrier, SYNC_CORE).",
+     "membarrier_sync_core", emit_membarrier},
+    {"clear_cache", "Calls the compiler's __builtin___clear_cache.", "", emit_clear_cache},
+    {"ctrl", "Branches to the next instruction on a condition that depends on the flag last loaded.", "",
+     [](code_buffer& c, location) { put(c, bne(flag_value, reg::zero, 4)); }},
+};
+
+}  // namespace cmodx::riscv64
