@@ -80,7 +80,8 @@ inline constexpr step steps[] = {
      [](code_buffer& c, location) { mfence(c); }},
     {"lfence", "Waits until earlier instructions are complete; does not serialize.", "",
      [](code_buffer& c, location) { lfence(c); }},
-    {"sfence", "Orders earlier stores before later ones; does not serialize.", "", [](code_buffer& c, location) { sfence(c); }},
+    {"sfence", "Orders earlier stores before later ones; does not serialize.", "",
+     [](code_buffer& c, location) { sfence(c); }},
     // Intel SDM vol. 3A, "Locked Atomic Operations": not to be used to fetch data written as instructions.
     {"lock", "Orders memory by a locked OR to the stack; does not serialize.", "",
      [](code_buffer& c, location) { lock_or_m32_imm8(c, {reg::sp, -4}, 0); }},
