@@ -2,6 +2,7 @@
 """ci/matrix: runs the suite on every machine that this host offers, prints one table, keeps the documents."""
 
 import argparse
+import contextlib
 import datetime
 import os
 import random
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _pytest_arguments(options: argparse.Namespace, rest: list[str], folder: Path) -> list[str]:
     arguments = ["-c", str(tree.root / "ci" / "pytest.ini"), "-p", "cmodx_ci.plugin", "--verbose", "--no-header"]
-    arguments += ["-o", f"cache_dir={tree.build / 'matrix-cache'}", "-rN"]
+    arguments += ["-o", f"cache_dir={tree.build / 'matrix-cache'}", "-rN", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     arguments += ["--cmodx-results", str(folder), "--cmodx-expected", str(tree.results)]
     arguments += ["--cmodx-budget", options.budget, "--cmodx-seed", str(options.seed)]
     for glob in options.test:
@@ -138,16 +139,15 @@ def run(arguments: list[str]) -> int:
 
     outcomes = plugin.Outcomes()
     targets = [str(machine.path) for machine in machines]
-    code = int(pytest.main([*_pytest_arguments(options, rest, folder), *targets], plugins=[outcomes]))
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
+        code = int(pytest.main([*_pytest_arguments(options, rest, folder), *targets], plugins=[outcomes]))
 
     documents, judgements = _judged(machines, folder, not options.test)
-    with_document = {judgement.machine for judgement in judgements}
-    others = {name: outcome for name, outcome in outcomes.of.items() if name not in with_document}
+    others = {name: outcome for name, outcome in outcomes.of.items() if outcome[0] != "judged"}
     parts: list[object] = []
     if judgements:
         parts += [table.build(documents, judgements), table.legend()]
     parts += report.lines({machine.name: machine for machine in machines}, documents, judgements, others)
-    sys.stdout.flush()
     table.show(sys.stdout, *parts)
     with (folder / "table.txt").open("w", encoding="utf-8") as file:
         table.show(file, *parts)

@@ -35,7 +35,7 @@ def lines(
     judgements: Sequence[Judgement],
     others: Mapping[str, tuple[str, str]],
 ) -> list[str]:
-    """Sections with a title each, empty ones left out. `others`: machines without a document, how and why."""
+    """Sections with a title each, empty ones left out. `others`: machines whose run came to no judgement, how and why."""
     pairs = list(zip(documents, judgements, strict=True))
     sections = {
         "violations": [

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ci/discover: writes the file that CTest includes, one test for every test that a binary lists."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import campaign, expected, fault, tree
+from .fault import HarnessFault, UsageFault
+from .machines import read_machine
+
+# A quick test takes a fraction of a second; this is for one that hangs together with the runner's own limit.
+limit_s = 120
+
+
+def quoted(word: str) -> str:
+    """A bracket argument of CMake: nothing inside is expanded or ends it."""
+    equals = ""
+    while f"]{equals}]" in word + "]":
+        equals += "="
+    # CMake drops a newline right after the opening bracket.
+    return f"[{equals}[" + ("\n" if word.startswith("\n") else "") + word + f"]{equals}]"
+
+
+def _expectations(name: str, lines: list[expected.Line], test: dict[str, Any]) -> list[str]:
+    """The witnesses with which the test is known to fail here. Where the list tells verdicts, a line speaks only of
+    what is forbidden; where it does not, the binary itself compares."""
+    about = [line for line in lines if line.matches(name)]
+    if "witnesses" in test:
+        about = [line for line in lines if expected.speaks_of(line, test)]
+    return list(dict.fromkeys(line.witness for line in about))
+
+
+def include_file(
+    tests: list[dict[str, Any]], command: list[str], scale: list[str], lines: list[expected.Line]
+) -> str:
+    """CTest's script: commands are argument lists, and no shell is between."""
+    out = ["# Written by ci/discover at build time."]
+    for test in tests:
+        name = test["name"]
+        argv = [*command, "run", name, "--budget", "quick", *scale]
+        for witness in _expectations(name, lines, test):
+            argv += ["--expect-fail", witness]
+        labels = ";".join(dict.fromkeys((test["architecture"], test["shape"], test["mapping"])))
+        out.append(f"add_test({quoted(name)} {' '.join(quoted(word) for word in argv)})")
+        out.append(
+            f"set_tests_properties({quoted(name)} PROPERTIES LABELS {quoted(labels)} TIMEOUT {limit_s}"
+            " SKIP_RETURN_CODE 77 RUN_SERIAL TRUE)"
+        )
+    return "\n".join(out) + "\n"
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all, so that a build that is cut short leaves no half a list."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageFault(f"cannot write {path}: {error.strerror}") from None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UsageFault(f"{message}; see ci/discover --help")
+
+
+def run(arguments: list[str]) -> None:
+    parser = _Parser(prog="ci/discover", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--machine", required=True, metavar="NAME", help="a file in ci/machines/")
+    parser.add_argument("--output", required=True, metavar="FILE")
+    parser.add_argument("command", nargs="+", metavar="-- EMULATOR… BINARY")
+    options = parser.parse_args(arguments)
+    machine = read_machine(tree.machines / f"{options.machine}.toml")
+    command = list(options.command)
+    tests = campaign.listed(command)
+    for test in tests:
+        for key in ("shape", "mapping", "architecture"):
+            if not isinstance(test.get(key), str):
+                raise HarnessFault(f"{command[-1]} list --json: test {test['name']} has no '{key}'")
+    scale = [] if machine.time_scale == 1 else ["--time-scale", f"{machine.time_scale:g}"]
+    write(Path(options.output), include_file(tests, command, scale, expected.lines_of(machine.name)))
+
+
+def main() -> int:
+    try:
+        run(sys.argv[1:])
+    except UsageFault as problem:
+        print(f"ci/discover: {problem}", file=sys.stderr)
+        return fault.usage
+    except HarnessFault as problem:
+        print(f"ci/discover: {problem}", file=sys.stderr)
+        return fault.harness_failed
+    return fault.conformant

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runner/catalogue.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace cmodx {
+namespace {
+
+constexpr std::uint16_t sweep_boundaries[] = {8, 16, 32, 64, 4096};  // bytes
+constexpr std::size_t most_single_store = 8;
+
+class builder {
+  public:
+    explicit builder(const known_architecture& on) : on_(on) {}
+
+    std::vector<test_case> build() {
+        for (const shape* form : shapes())
+            for (const mapping path : form->paths)
+                for (const site_layout& site : on_.isa.sites)
+                    if (fits(*form, site, path)) add_protocols(*form, site, path);
+        return std::move(tests_);
+    }
+
+  private:
+    // Whether the manual leaves it to chance what happens when the site is executed while it is modified, whatever
+    // the machine: Arm's list of instructions that may be.
+    bool out_of_class(const site_layout& site) const {
+        const question q = {.between = relation::concurrent,
+                            .site = site.name,
+                            .at = {},
+                            .patch_size = site.patch_size,
+                            .path = mapping::same,
+                            .writer = {},
+                            .executor = {},
+                            .exclusive = false,
+                            .seen = witness::torn,
+                            .facts = {}};
+        return judge(*on_.rules, q).ruling == verdict::unpredictable;
+    }
+
+    bool fits(const shape& form, const site_layout& site, mapping path) const {
+        if (site.generations < form.needs_generations) return false;
+        if (form.between == relation::same_location && (out_of_class(site) || site.patch_size > most_single_store))
+            return false;
+        return path != mapping::flip || site.name == "imm" || site.name == "body";
+    }
+
+    // Leave-one-out twins and what people use need one site to show themselves: where two threads meet, the one
+    // that the manual lets them run and modify at once.
+    bool shows_twins(const shape& form, const site_layout& site) const {
+        return site.name == (form.between == relation::same_thread ? "imm" : on_.rules->twin_site);
+    }
+
+    void add_protocols(const shape& form, const site_layout& site, mapping path) {
+        std::vector<test_case> whole;
+        for (const origin from : {origin::sufficient, origin::practice}) {
+            for (const protocol& p : on_.rules->protocols) {
+                if (p.between != form.between || (p.from == protocol::origin::sufficient) != (from == origin::sufficient))
+                    continue;
+                if (from == origin::practice && !shows_twins(form, site)) continue;
+                test_case t = bare(form, site, path, from);
+                t.writer = find(p.writer);
+                t.executor = find(p.executor);
+                if (add(t) && from == origin::sufficient) whole.push_back(tests_.back());
+            }
+        }
+        add(bare(form, site, path, origin::none));
+        if (shows_twins(form, site))
+            for (const test_case& t : whole) add_twins(t);
+        if (form.sweeps_placement && path == mapping::same && site.name == "imm") add_sweep(form, site);
+    }
+
+    void add_twins(const test_case& whole) {
+        for (const bool writer : {true, false}) {
+            const std::size_t steps = (writer ? whole.writer : whole.executor).size();
+            for (std::size_t i = 0; i < steps; ++i) {
+                test_case t = whole;
+                auto& list = writer ? t.writer : t.executor;
+                t.from = origin::twin;
+                t.twin_of = whole.name;
+                t.omits_writer = writer;
+                t.omits = list[i]->name;
+                list.erase(list.begin() + static_cast<std::ptrdiff_t>(i));
+                add(t);
+            }
+        }
+    }
+
+    void add_sweep(const shape& form, const site_layout& site) {
+        for (const std::uint16_t boundary : sweep_boundaries)
+            for (std::size_t before = 0; before <= site.patch_size; before += on_.isa.granule) {
+                test_case t = bare(form, site, mapping::same, origin::none);
+                t.at = {boundary, static_cast<std::uint8_t>(before)};
+                add(t);
+            }
+    }
+
+    test_case bare(const shape& form, const site_layout& site, mapping path, origin from) const {
+        test_case t;
+        t.on = &on_;
+        t.form = &form;
+        t.site = &site;
+        t.path = path;
+        t.from = from;
+        return t;
+    }
+
+    std::vector<const step*> find(std::span<const std::string_view> names) const {
+        std::vector<const step*> steps;
+        for (const std::string_view name : names)
+            for (const step& s : on_.isa.steps)
+                if (s.name == name) steps.push_back(&s);
+        return steps;
+    }
+
+    bool add(test_case t) {
+        // Where the code may not run while it changes, the executor waits for the flag: that wait is a `ctrl`, and
+        // the name says so.
+        if (t.form->between == relation::cross_thread && (out_of_class(*t.site) || t.path == mapping::flip) &&
+            !contains(t.executor, "ctrl"))
+            t.executor.insert(t.executor.begin(), find(std::array<std::string_view, 1>{"ctrl"}).at(0));
+        t.name = name_of(t);
+        if (!names_.insert(t.name).second) return false;
+        tests_.push_back(std::move(t));
+        return true;
+    }
+
+    const known_architecture& on_;
+    std::vector<test_case> tests_;
+    std::unordered_set<std::string> names_;
+};
+
+}  // namespace
+
+std::vector<const shape*> shapes() {
+    std::vector<const shape*> all;
+    for (const shape* s = shape_list(); s != nullptr; s = s->next) all.push_back(s);
+    std::sort(all.begin(), all.end(), [](const shape* a, const shape* b) { return a->name < b->name; });
+    return all;
+}
+
+std::vector<test_case> catalogue(const known_architecture& on) { return builder(on).build(); }
+
+}  // namespace cmodx

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runner/commands.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <unordered_set>
+
+#include "runner/document.hpp"
+#include "runner/linux/isolate.hpp"
+#include "runner/report.hpp"
+
+namespace cmodx {
+namespace {
+
+std::atomic<int> interrupted{0};
+
+void interrupt(int signal) {
+    interrupted.store(signal);
+    kill_isolated();
+}
+
+const known_architecture& architecture_named(const std::string& name) {
+    const known_architecture* found = find_architecture(name.empty() ? target_name() : std::string_view(name));
+    if (found != nullptr) return *found;
+    std::string all;
+    for (const known_architecture& a : architectures) all += fmt::format(" {}", a.isa.name);
+    throw usage_error(fmt::format("unknown architecture '{}'; accepted are{}", name, all));
+}
+
+// How far, how fast, how long still; on standard error, and only for a person.
+class progress {
+  public:
+    explicit progress(std::size_t tests) : tests_(tests), shown_(isatty(STDERR_FILENO) == 1) {}
+    void step(const std::string& name) {
+        ++done_;
+        if (!shown_) return;
+        const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+        const double left = elapsed / static_cast<double>(done_) * static_cast<double>(tests_ - std::min(done_, tests_));
+        fmt::print(stderr, "\r\033[K[{}/{}] {:.1f} tests/s, {:.0f} s left  {:.60}", done_, tests_,
+                   static_cast<double>(done_) / std::max(elapsed, 1e-3), left, name);
+    }
+    void clear() const {
+        if (shown_) fmt::print(stderr, "\r\033[K");
+    }
+
+  private:
+    std::size_t tests_;
+    std::size_t done_ = 0;
+    bool shown_;
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+status status_named(const json& record) {
+    const std::string name = record["status"];
+    const auto* found = std::find(std::begin(status_names), std::end(status_names), name);
+    return found == std::end(status_names) ? status::error : static_cast<status>(found - std::begin(status_names));
+}
+
+// For a test that is known to fail: conformant exactly when each fails by one of these witnesses, and by no other.
+int judge_expected(const std::vector<json>& records, const std::vector<std::string>& witnesses) {
+    bool ran = false;
+    for (const json& r : records) {
+        if (r["status"] == "skip") continue;
+        ran = true;
+        bool as_expected = r["status"] == "fail";
+        for (const json& w : r["witnesses"])
+            if (w["k"] != 0 && w["verdict"] == "forbidden")
+                as_expected &= std::find(witnesses.begin(), witnesses.end(), w["witness"]) != witnesses.end();
+        if (as_expected) continue;
+        fmt::print(stderr, "cmodx: {}: expected to fail, came out {}\n", r["name"].get<std::string>(),
+                   r["status"].get<std::string>());
+        return exit_violation;
+    }
+    return ran ? exit_conformant : exit_nothing;
+}
+
+}  // namespace
+
+int list_tests(const list_arguments& arguments) {
+    const std::vector<test_case> all = catalogue(architecture_named(arguments.architecture));
+    const std::vector<const test_case*> tests = select(all, arguments.globs);
+    if (arguments.as_json) {
+        json list = json::array();
+        for (const test_case* t : tests) {
+            json j = test_json(*t);
+            j["architecture"] = t->on->isa.name;
+            list.push_back(std::move(j));
+        }
+        fmt::print("{}\n", list.dump(1));
+    } else {
+        for (const test_case* t : tests) fmt::print("{}\n", t->name);
+    }
+    return exit_conformant;
+}
+
+int run_selected(const run_arguments& arguments) {
+    const environment here = probe_environment();
+    run_header header = {.machine = arguments.machine, .start = utc_now(), .command = arguments.command, .options = {}};
+    run_options& options = header.options;
+    if (!parse_budget(arguments.budget, options.per_test))
+        throw usage_error(fmt::format("--budget: '{}' is none of quick, default, soak, or a time such as 500ms, 2s, 5m, 1h",
+                                      arguments.budget));
+    options.seed = parse_seed(arguments.seed);
+    options.time_scale = arguments.time_scale;
+    options.cpus = parse_cpus(arguments.cpus, here.cpus);
+    for (const std::string& w : arguments.expect_fail)
+        if (std::find(std::begin(witness_names), std::end(witness_names), w) == std::end(witness_names))
+            throw usage_error(fmt::format("--expect-fail: unknown witness '{}'; accepted are {}", w, fmt::join(witness_names, " ")));
+    const std::unique_ptr<report> shown = make_report(arguments.format);
+    if (shown == nullptr)
+        throw usage_error(fmt::format("--format: '{}' is none of {}", arguments.format, fmt::join(report_formats, " ")));
+
+    const std::vector<test_case> all = catalogue(architecture_named(""));
+    std::vector<const test_case*> tests = select(all, arguments.globs);
+    const json described = header_json(header, here);
+    std::optional<document_writer> document;
+    try {
+        document.emplace(arguments.output, described, arguments.resume);
+    } catch (const std::runtime_error& e) {
+        throw usage_error(e.what());
+    }
+    std::unordered_set<std::string> there;
+    for (const json& r : document->records()) there.insert(r["name"]);
+    std::erase_if(tests, [&](const test_case* t) { return there.contains(t->name); });
+
+    struct sigaction sa = {};
+    sa.sa_handler = interrupt;
+    for (const int s : {SIGINT, SIGTERM, SIGHUP}) sigaction(s, &sa, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
+    shown->begin(tests.size() + there.size(), described);
+    for (const json& r : document->records()) shown->add(r);
+    progress bar(tests.size());
+    std::unordered_set<const test_case*> done;
+    run_tests(
+        tests, here, options,
+        [&](const record& r) {
+            const json j = record_json(r);
+            bar.clear();
+            document->add(j);
+            shown->add(j);
+            done.insert(r.of);
+            bar.step(r.of->name);
+        },
+        [] { return interrupted.load() != 0; });
+    bar.clear();
+    const bool complete = done.size() == tests.size();
+    for (const test_case* t : tests)
+        if (!done.contains(t)) {
+            const record never = {.of = t, .outcome = {.is = status::missing, .reason = "the run was broken off", .witnesses = {}},
+                                  .result = {}, .complaint = {}};
+            document->add(record_json(never));
+            shown->add(document->records().back());
+        }
+    document->finish(elapsed(), complete);
+    shown->end(elapsed());
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw std::runtime_error("standard output: cannot write");
+    if (!arguments.expect_fail.empty()) return judge_expected(document->records(), arguments.expect_fail);
+    std::vector<status> statuses;
+    for (const json& r : document->records()) statuses.push_back(status_named(r));
+    return exit_code(statuses);
+}
+
+int show_facts(bool as_json) {
+    const environment here = probe_environment();
+    json j = json::object();
+    for (const auto& [key, value] : here.facts) {
+        j[key] = value;
+        if (!as_json) fmt::print("{:<24} {}\n", key, value);
+    }
+    if (as_json) fmt::print("{}\n", j.dump(1));
+    return exit_conformant;
+}
+
+}  // namespace cmodx

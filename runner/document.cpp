@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runner/document.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "runner/linux/isolate.hpp"
+#include "version.hpp"
+
+namespace cmodx {
+namespace {
+
+template <class... T>
+[[noreturn]] void fail(fmt::format_string<T...> format, T&&... values) {
+    throw std::runtime_error(fmt::format(format, std::forward<T>(values)...));
+}
+
+void write_fully(int file, const std::string& name, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = write(file, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) fail("{}: cannot write: {}", name, std::strerror(errno));
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+std::string dumped(const json& value, int indent = -1) {
+    return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+// The tests of a document, or of the JSON Lines of a run that was broken off; a last line cut short is dropped.
+std::vector<json> read_records(const std::string& file, const json& header) {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) fail("{}: cannot read: {}", file, std::strerror(errno));
+    std::stringstream text;
+    text << in.rdbuf();
+    json found;
+    std::vector<json> records;
+    const json whole = json::parse(text.str(), nullptr, false);
+    if (!whole.is_discarded() && whole.is_object() && whole.contains("tests")) {
+        found = whole;
+        for (const json& r : whole["tests"]) records.push_back(r);
+    } else {
+        std::string line;
+        for (std::size_t number = 1; std::getline(text, line); ++number) {
+            const json value = json::parse(line, nullptr, false);
+            if (value.is_discarded() && text.peek() == EOF) break;
+            if (value.is_discarded() || !value.is_object()) fail("{}:{}: not a record", file, number);
+            if (number == 1 && value.contains("header")) found = value["header"];
+            else records.push_back(value);
+        }
+    }
+    if (!found.is_object() || !found.contains("schema")) fail("{}: no result of a run", file);
+    for (const char* key : {"schema", "machine", "seed", "budget"})
+        if (!found.contains(key) || found[key] != header[key])
+            fail("{}: was run with another {}; resume wants the same", file, key);
+    for (const json& r : records)
+        if (!r.contains("name") || !r["name"].is_string() || !r.contains("status")) fail("{}: a record has no name or status", file);
+    return records;
+}
+
+json hex(std::uint64_t value) { return fmt::format("{:016x}", value); }
+
+json first_json(const first_witness& f) {
+    json j = {{"witness", outcome_names[static_cast<std::size_t>(f.what)]}, {"flag", f.flag}};
+    j["observed"] = f.observed;
+    std::string bytes;
+    for (std::size_t i = 0; i < f.bytes_size; ++i) bytes += fmt::format("{:02x}", f.bytes[i]);
+    j["bytes"] = bytes;
+    if (f.signal != 0) {
+        j["signal"] = signal_name(f.signal);
+        j["pc_offset"] = static_cast<std::int64_t>(f.address_offset);
+    }
+    return j;
+}
+
+}  // namespace
+
+json header_json(const run_header& h, const environment& here) {
+    json facts = json::object();
+    for (const auto& [key, value] : here.facts) facts[key] = value;
+    return {{"schema", "cmodx-result/1"},
+            {"tool", {{"name", "cmodx"}, {"version", version}, {"commit", commit}}},
+            {"machine", {{"architecture", target_name()}, {"name", h.machine}}},
+            {"facts", facts},
+            {"seed", h.options.seed},
+            {"budget", {{"name", h.options.per_test.name},
+                        {"seconds_per_test", h.options.per_test.seconds},
+                        {"time_scale", h.options.time_scale}}},
+            {"command", h.command},
+            {"start", h.start}};
+}
+
+json test_json(const test_case& t) {
+    json j = {{"name", t.name}, {"shape", t.form->name}, {"site", t.site->name}};
+    if (t.at.boundary != 0) j["at"] = fmt::format("{}-{}", t.at.boundary, t.at.before);
+    j["mapping"] = mapping_names[static_cast<std::size_t>(t.path)];
+    j["writer"] = names_of(t.writer);
+    j["executor"] = names_of(t.executor);
+    j["origin"] = origin_names[static_cast<std::size_t>(t.from)];
+    if (t.from == origin::twin) {
+        j["twin_of"] = t.twin_of;
+        j["omits"] = {{"thread", t.omits_writer ? "writer" : "executor"}, {"step", t.omits}};
+    }
+    return j;
+}
+
+json record_json(const record& r) {
+    json j = test_json(*r.of);
+    const tally& c = r.result.counts;
+    j["code_hash"] = hex(r.code_hash);
+    j["trials"] = c.rounds;
+    j["fresh"] = c.fresh;
+    json counted = json::object();
+    for (std::size_t i = 0; i < outcomes; ++i)
+        if (c.count[i] != 0) counted[std::string(outcome_names[i])] = c.count[i];
+    j["outcomes"] = counted;
+    j["evidence"] = {{"writes", c.writes},
+                     {"transitions", c.transitions},
+                     {"batches", r.result.batches},
+                     {"observers", r.result.observers},
+                     {"yields", c.yields},
+                     {"voluntary_switches", c.voluntary_switches},
+                     {"involuntary_switches", c.involuntary_switches}};
+    j["sequence_hash"] = hex(r.result.sequence_hash);
+    json seen = json::array();
+    for (const counted_witness& w : r.outcome.witnesses) {
+        const judgement& ruling = w.ruled.ruling;
+        seen.push_back({{"witness", witness_names[static_cast<std::size_t>(w.ruled.what)]},
+                        {"k", w.k},
+                        {"n", w.n},
+                        {"upper95", w.upper95 ? json(*w.upper95) : json()},
+                        {"verdict", verdict_names[static_cast<std::size_t>(ruling.ruling)]},
+                        {"basis", basis_names[static_cast<std::size_t>(ruling.strength)]},
+                        {"source", ruling.source},
+                        {"reason", ruling.reason}});
+    }
+    j["witnesses"] = seen;
+    j["status"] = status_names[static_cast<std::size_t>(r.outcome.is)];
+    if (!r.outcome.reason.empty()) j["reason"] = r.outcome.reason;
+    if (!r.complaint.empty()) j["stderr"] = r.complaint;
+    if (c.first.present) j["first"] = first_json(c.first);
+    j["duration_s"] = r.seconds;
+    const double busy = static_cast<double>(r.result.busy_nanoseconds) * 1e-9;
+    j["rate_hz"] = busy > 0 ? static_cast<double>(c.rounds) / busy : 0.0;
+    j["seed"] = r.seed;
+    return j;
+}
+
+void write_whole(const std::string& file, const std::string& text) {
+    const std::string temporary = fmt::format("{}.{}.tmp", file, getpid());
+    const int out = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (out < 0) fail("{}: cannot write: {}", file, std::strerror(errno));
+    try {
+        write_fully(out, file, text);
+    } catch (...) {
+        close(out);
+        unlink(temporary.c_str());
+        throw;
+    }
+    const bool closed = fsync(out) == 0 || errno == EINVAL;
+    if ((close(out) | !closed) != 0 || rename(temporary.c_str(), file.c_str()) != 0) {
+        const int why = errno;
+        unlink(temporary.c_str());
+        fail("{}: cannot write: {}", file, std::strerror(why));
+    }
+}
+
+document_writer::document_writer(std::string file, const json& header, const std::string& resume)
+    : file_(std::move(file)), header_(header) {
+    if (!resume.empty()) records_ = read_records(resume, header);
+    if (file_.empty()) return;
+    struct stat found = {};
+    if (stat(file_.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) fail("{}: is a directory", file_);
+    const std::string lines = file_ + ".jsonl";
+    std::string text = dumped({{"header", header_}}) + "\n";
+    for (const json& r : records_) text += dumped(r) + "\n";
+    write_whole(lines, text);
+    lines_ = open(lines.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (lines_ < 0) fail("{}: cannot write: {}", lines, std::strerror(errno));
+}
+
+document_writer::~document_writer() {
+    if (lines_ >= 0) close(lines_);
+}
+
+void document_writer::add(const json& record) {
+    records_.push_back(record);
+    if (lines_ >= 0) write_fully(lines_, file_ + ".jsonl", dumped(record) + "\n");
+}
+
+void document_writer::finish(double seconds, bool complete) {
+    if (file_.empty()) return;
+    json document = header_;
+    document["duration_s"] = seconds;
+    document["complete"] = complete;
+    document["tests"] = records_;
+    write_whole(file_, dumped(document, 1) + "\n");
+    unlink((file_ + ".jsonl").c_str());
+}
+
+}  // namespace cmodx

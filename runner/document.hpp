@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The result document (results/schema.json) and its JSON Lines; files appear whole or not at all.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "runner/run.hpp"
+
+namespace cmodx {
+
+using json = nlohmann::ordered_json;
+
+// How a run is described apart from its tests.
+struct run_header {
+    std::string machine;
+    std::string start;                 // RFC 3339
+    std::vector<std::string> command;  // argv
+    run_options options;
+};
+
+json header_json(const run_header& header, const environment& here);
+json test_json(const test_case& t);  // what `list --json` says of a test
+json record_json(const record& r);
+
+// Writes the records as they come to FILE.jsonl, and FILE itself at the end; FILE.jsonl then goes.
+class document_writer {
+  public:
+    // Reads the records of an earlier, broken-off run with the same header from `resume`, a document or its JSON
+    // Lines. Throws std::runtime_error with one clear line when a file cannot be read or written.
+    document_writer(std::string file, const json& header, const std::string& resume);
+    ~document_writer();
+    document_writer(const document_writer&) = delete;
+    document_writer& operator=(const document_writer&) = delete;
+
+    void add(const json& record);
+    void finish(double seconds, bool complete);
+    // The records so far, those of the earlier run first.
+    const std::vector<json>& records() const { return records_; }
+
+  private:
+    std::string file_;
+    json header_;
+    std::vector<json> records_;
+    int lines_ = -1;
+};
+
+// Writes a file under a temporary name beside it and renames it. Throws std::runtime_error.
+void write_whole(const std::string& file, const std::string& text);
+
+}  // namespace cmodx

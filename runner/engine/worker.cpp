@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a worker that are off the hot path.
+#include "runner/engine/worker.hpp"
+
+namespace cmodx {
+namespace {
+
+constexpr std::uint64_t settle_nanoseconds = 5'000'000;  // the bound of never_new
+
+// The old code is run where it lies before it is modified: it has been fetched, cached, translated.
+void warm_up(worker& w) {
+    for (unsigned k = 0; k < w.in->instance_count; ++k)
+        for (unsigned n = 0; n < 3; ++n) {
+            lane& l = w.lanes[k];
+            w.current = &l;
+            w.run(l.frame.data());
+            if (static_cast<std::uint32_t>(l.frame[w.value_slot]) != w.in->tokens[0])
+                w.in->broken.store("the unmodified code did not return what it should");
+        }
+}
+
+void start_together(worker& w) {
+    batch& b = *w.in;
+    b.ready.fetch_add(1, std::memory_order_acq_rel);
+    while (b.ready.load(std::memory_order_acquire) <= b.observer_count && !b.stopped()) wait_a_little(w);
+    w.waited = 0;
+    w.tainted = false;
+}
+
+// The writer has stopped or is about to: does the last generation ever arrive?
+void settle(worker& w) {
+    for (unsigned k = 0; k < w.in->instance_count; ++k) {
+        lane& l = w.lanes[k];
+        w.current = &l;
+        const std::uint64_t begin = platform::nanoseconds();
+        for (;;) {
+            const std::uint32_t flag = l.of->flag.load(std::memory_order_acquire);
+            w.run(l.frame.data());
+            if (static_cast<std::uint32_t>(l.frame[w.value_slot]) == w.in->tokens[flag & 0xff]) break;
+            if (platform::nanoseconds() - begin < settle_nanoseconds) continue;
+            ++w.counts.count[static_cast<std::size_t>(outcome_of(witness::never_new))];
+            note_first(w, l, outcome_of(witness::never_new), flag);
+            break;
+        }
+    }
+}
+
+void guarded_body(void* argument) {
+    worker& w = *static_cast<worker*>(argument);
+    const bool observes = !w.writes || w.in->observer_count == 0;
+    if (!w.warm) {
+        if (!w.writes) warm_up(w);
+        w.warm = true;
+        start_together(w);
+        w.before = platform::context_switches();
+    }
+    w.loop(w);
+    if (observes) {
+        const platform::switches after = platform::context_switches();
+        w.counts.voluntary_switches = after.voluntary - w.before.voluntary;
+        w.counts.involuntary_switches = after.involuntary - w.before.involuntary;
+    }
+    if (!w.writes && w.in->settles) settle(w);
+}
+
+void on_fault(void* argument, int signal, std::uintptr_t pc) {
+    worker& w = *static_cast<worker*>(argument);
+    if (!w.warm) {
+        w.in->broken.store("the unmodified code raised a signal");
+        w.warm = true;
+        start_together(w);
+        return;
+    }
+    lane& l = *w.current;
+    const bool first = !w.counts.first.present;
+    ++w.counts.count[static_cast<std::size_t>(outcome_of(witness::fault))];
+    ++w.counts.rounds;
+    note_first(w, l, outcome_of(witness::fault), l.of->flag.load(std::memory_order_relaxed));
+    if (first) {
+        w.counts.first.signal = signal;
+        w.counts.first.address_offset = pc - l.of->entry;
+    }
+}
+
+}  // namespace
+
+void worker_body(void* argument) {
+    worker& w = *static_cast<worker*>(argument);
+    platform::guarded(guarded_body, on_fault, argument);
+    for (unsigned k = 0; k < w.in->instance_count; ++k)
+        if (w.lanes[k].frame[static_cast<std::size_t>(field::status)] != 0) ++w.counts.failed_calls;
+}
+
+void note_first(worker& w, const lane& l, outcome what, std::uint32_t flag) {
+    first_witness& first = w.counts.first;
+    if (first.present) return;
+    first.present = true;
+    first.what = what;
+    first.flag = flag;
+    for (std::size_t i = 0; i < observations; ++i) first.observed[i] = l.frame[word_of_observed(i)];
+    const std::size_t size = w.in->site->patch_size;
+    first.bytes_size = static_cast<std::uint8_t>(size < first.bytes.size() ? size : first.bytes.size());
+    std::memcpy(first.bytes.data(), l.of->patched, first.bytes_size);
+}
+
+void wait_a_little(worker& w) {
+    constexpr std::uint32_t patience = 4096;  // spins: far longer than a writer that is running takes
+    platform::pause();
+    if (++w.waited % patience != 0) return;
+    platform::yield();
+    ++w.counts.yields;
+    w.tainted = true;
+}
+
+}  // namespace cmodx

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runner/judge.hpp"
+
+#include <fmt/format.h>
+
+namespace cmodx {
+namespace {
+
+question ask(const test_case& t, const std::vector<std::string_view>& writer,
+             const std::vector<std::string_view>& executor, std::span<const fact> facts) {
+    return {.between = t.form->between,
+            .site = t.site->name,
+            .at = t.at,
+            .patch_size = t.site->patch_size,
+            .path = t.path,
+            .writer = writer,
+            .executor = executor,
+            .exclusive = false,
+            .seen = witness::torn,
+            .facts = facts};
+}
+
+bool is_forbidden(const counted_witness& w) {
+    return w.ruled.ruling.ruling == verdict::forbidden && gates(w.ruled.ruling.strength);
+}
+
+// Why a run without one forbidden witness proves nothing; empty when it does prove something.
+std::string vacuity(const test_case& t, const trial_result& r) {
+    if (r.counts.rounds == 0) return "vacuous: the site was never run";
+    if (r.counts.writes == 0) return "vacuous: the site was never modified";
+    if (r.counts.fresh == 0) return "vacuous: no generation was read without a system call before it";
+    if (r.counts.transitions == 0) return "vacuous: only one generation of the code was ever seen";
+    static_cast<void>(t);
+    return {};
+}
+
+}  // namespace
+
+std::vector<ruled_witness> rule(const test_case& t, std::span<const fact> facts) {
+    const std::vector<std::string_view> writer = names_of(t.writer);
+    const std::vector<std::string_view> executor = names_of(t.executor);
+    question q = ask(t, writer, executor, facts);
+    q.exclusive = must_be_exclusive(t, facts);
+    std::vector<ruled_witness> rulings;
+    for (const witness w : t.form->seeks) {
+        q.seen = w;
+        rulings.push_back({w, judge(*t.on->rules, q)});
+    }
+    return rulings;
+}
+
+bool must_be_exclusive(const test_case& t, std::span<const fact> facts) {
+    if (t.form->between != relation::cross_thread) return false;
+    if (t.path == mapping::flip) return true;
+    question q = ask(t, {}, {}, facts);
+    q.between = relation::concurrent;
+    return judge(*t.on->rules, q).ruling != verdict::forbidden;
+}
+
+judged judge_trial(const test_case& t, const std::vector<ruled_witness>& rulings, const trial_result& r) {
+    judged j;
+    const counted_witness* worst = nullptr;
+    for (const ruled_witness& ruled : rulings) {
+        counted_witness w = {.ruled = ruled, .k = r.counts.seen(ruled.what), .n = r.counts.rounds, .upper95 = {}};
+        if (w.k == 0) {
+            if (ruled.what == witness::stale) w.n = r.counts.fresh;
+            if (w.n != 0) w.upper95 = 3.0 / static_cast<double>(w.n);
+        }
+        j.witnesses.push_back(w);
+    }
+    for (const counted_witness& w : j.witnesses)
+        if (w.k != 0 && is_forbidden(w) && worst == nullptr) worst = &w;
+    const counted_witness& sought = j.witnesses.front();
+    if (r.error != nullptr) {
+        j.is = status::error;
+        j.reason = r.error;
+    } else if (r.refused != nullptr) {
+        j.is = status::skip;
+        j.reason = r.refused;
+    } else if (worst != nullptr) {
+        j.is = status::fail;
+        j.reason = fmt::format("{} seen {} of {} times, and it is forbidden", witness_names[static_cast<std::size_t>(worst->ruled.what)],
+                               worst->k, worst->n);
+    } else if (r.counts.failed_calls != 0) {
+        j.is = status::error;
+        j.reason = "a system call of the protocol failed";
+    } else if (sought.k != 0) {
+        j.is = status::seen;
+        if (sought.ruled.ruling.ruling == verdict::forbidden) j.reason = "forbidden, on a basis that does not gate";
+    } else if (const std::string why = vacuity(t, r); !why.empty()) {
+        // An allowed witness can explain it: code that never changes, where that is not forbidden, proves nothing.
+        const bool explained = r.counts.seen(witness::stale) + r.counts.seen(witness::never_new) != 0;
+        j.is = explained ? status::not_seen : status::error;
+        j.reason = why;
+    } else if (sought.ruled.ruling.ruling == verdict::forbidden) {
+        j.is = status::pass;
+    } else {
+        j.is = status::not_seen;
+    }
+    return j;
+}
+
+}  // namespace cmodx

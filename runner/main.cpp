@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "runner/commands.hpp"
+#include "version.hpp"
+
+namespace {
+
+void add_list(CLI::App& app, int& code) {
+    auto* const command = app.add_subcommand("list", "Print the names of the tests");
+    auto arguments = std::make_shared<cmodx::list_arguments>();
+    command->add_option("glob", arguments->globs, "Only tests whose name matches one of these");
+    command->add_option("--arch", arguments->architecture, "Another architecture's tests");
+    command->add_flag("--json", arguments->as_json, "With their parts");
+    command->callback([arguments, &code] { code = cmodx::list_tests(*arguments); });
+}
+
+void add_run(CLI::App& app, int& code, const std::vector<std::string>& command_line) {
+    auto* const command = app.add_subcommand("run", "Run tests and judge what is seen");
+    auto arguments = std::make_shared<cmodx::run_arguments>();
+    arguments->command = command_line;
+    command->add_option("glob", arguments->globs, "Only tests whose name matches one of these");
+    command->add_option("--budget", arguments->budget, "Time a test: quick, default, soak, or such as 500ms, 2s, 5m");
+    command->add_option("--seed", arguments->seed, "Reproduces paces, places and picks; printed by every run");
+    command->add_option("--cpus", arguments->cpus, "CPUs to use, such as 0,2-3");
+    command->add_option("--format", arguments->format, "table, jsonl, ktap or junit");
+    command->add_option("--output", arguments->output, "Write the result document to this file");
+    command->add_option("--resume", arguments->resume, "Keep the records of this broken-off run, run the rest");
+    command->add_option("--machine", arguments->machine, "Name of the machine in the document");
+    command->add_option("--time-scale", arguments->time_scale, "Stretch budgets and limits for a slow machine")
+        ->check(CLI::Range(0.01, 1000.0));
+    command->add_option("--expect-fail", arguments->expect_fail, "Succeed if and only if the tests fail, by these witnesses")
+        ->delimiter(',');
+    command->callback([arguments, &code] { code = cmodx::run_selected(*arguments); });
+}
+
+void add_facts(CLI::App& app, int& code) {
+    auto* const command = app.add_subcommand("facts", "Print what rules and steps depend on, as this machine has it");
+    auto as_json = std::make_shared<bool>(false);
+    command->add_flag("--json", *as_json);
+    command->callback([as_json, &code] { code = cmodx::show_facts(*as_json); });
+}
+
+void add_bench(CLI::App& app, int& code) {
+    auto* const command = app.add_subcommand("bench", "Measure: 'engine', the rate of the hot loops beside a bare call");
+    auto arguments = std::make_shared<cmodx::bench_arguments>();
+    command->add_option("what", arguments->what, "engine");
+    command->add_option("--seconds", arguments->seconds, "Time in all")->check(CLI::Range(0.1, 3600.0));
+    command->add_option("--cpus", arguments->cpus, "CPUs to use, such as 0,1");
+    command->add_option("--seed", arguments->seed);
+    command->callback([arguments, &code] { code = cmodx::bench(*arguments); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    int code = 0;
+    CLI::App app("Is code that is modified at run time observed correctly?", "cmodx");
+    app.set_version_flag("--version", fmt::format("cmodx {} ({})", cmodx::version, cmodx::commit));
+    app.require_subcommand(1);
+    add_list(app, code);
+    add_run(app, code, {argv, argv + argc});
+    add_facts(app, code);
+    add_bench(app, code);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& e) {
+        return app.exit(e);
+    } catch (const CLI::ParseError& e) {
+        fmt::print(stderr, "cmodx: {} (cmodx --help says what is accepted)\n", e.what());
+        return cmodx::exit_usage;
+    } catch (const cmodx::usage_error& e) {
+        fmt::print(stderr, "cmodx: {}\n", e.what());
+        return cmodx::exit_usage;
+    } catch (const std::exception& e) {
+        fmt::print(stderr, "cmodx: {}\n", e.what());
+        return cmodx::exit_harness;
+    }
+    return code;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of tests: derived, parsed, and put right when they are mistyped.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+
+#include "runner/catalogue.hpp"
+
+namespace cmodx {
+namespace {
+
+std::string joined(const std::vector<const step*>& steps) {
+    if (steps.empty()) return "po";
+    std::string text;
+    for (const step* s : steps) {
+        if (!text.empty()) text += '-';
+        text += s->name;
+    }
+    return text;
+}
+
+struct piece {
+    std::size_t position;
+    std::string_view text;
+};
+
+std::vector<piece> split(std::string_view text, char at, std::size_t offset) {
+    std::vector<piece> pieces;
+    std::size_t begin = 0;
+    for (;;) {
+        const std::size_t end = text.find(at, begin);
+        pieces.push_back({offset + begin, text.substr(begin, end - begin)});
+        if (end == std::string_view::npos) return pieces;
+        begin = end + 1;
+    }
+}
+
+// The element of `range` with that name, or an error that names the nearest one.
+template <class Range, class Name>
+auto find_named(const Range& range, Name name_of_element, piece wanted, std::string_view kind, name_error& error) {
+    std::vector<std::string> accepted;
+    for (const auto& element : range) {
+        if (name_of_element(element) == wanted.text) return &element;
+        accepted.emplace_back(name_of_element(element));
+    }
+    error = {wanted.position,
+             fmt::format("unknown {} '{}'; did you mean '{}'?", kind, wanted.text, nearest(wanted.text, accepted))};
+    return static_cast<decltype(&*std::begin(range))>(nullptr);
+}
+
+bool parse_number(std::string_view text, unsigned& value) {
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return code == std::errc{} && end == text.data() + text.size();
+}
+
+std::optional<name_error> parse_placement(piece text, test_case& t) {
+    const std::size_t dash = text.text.find('-');
+    unsigned boundary = 0;
+    unsigned before = 0;
+    if (dash == std::string_view::npos || !parse_number(text.text.substr(0, dash), boundary) ||
+        !parse_number(text.text.substr(dash + 1), before) || boundary < 8 || boundary > 4096 ||
+        (boundary & (boundary - 1)) != 0 || before > 64 || before % t.on->isa.granule != 0)
+        return name_error{text.position,
+                          fmt::format("'{}' is no placement: a power of two from 8 to 4096, '-', and the bytes before "
+                                      "it, at most 64 and a multiple of {}",
+                                      text.text, t.on->isa.granule)};
+    t.at = {static_cast<std::uint16_t>(boundary), static_cast<std::uint8_t>(before)};
+    return std::nullopt;
+}
+
+std::optional<name_error> parse_steps(const known_architecture& on, piece text, std::vector<const step*>& steps) {
+    steps.clear();
+    if (text.text == "po") return std::nullopt;
+    for (const piece& p : split(text.text, '-', text.position)) {
+        name_error error;
+        const step* s = find_named(on.isa.steps, [](const step& e) { return e.name; }, p, "step", error);
+        if (s == nullptr) return error;
+        steps.push_back(s);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<std::string_view> names_of(step_sequence steps) {
+    std::vector<std::string_view> names;
+    for (const step* s : steps) names.push_back(s->name);
+    return names;
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& accepted) {
+    std::string best;
+    std::size_t best_distance = SIZE_MAX;
+    for (const std::string& candidate : accepted) {
+        std::vector<std::size_t> row(candidate.size() + 1);  // Levenshtein, one row at a time
+        std::iota(row.begin(), row.end(), std::size_t{0});
+        for (std::size_t i = 0; i < word.size(); ++i) {
+            std::size_t diagonal = row[0]++;
+            for (std::size_t k = 0; k < candidate.size(); ++k) {
+                const std::size_t substituted = diagonal + (word[i] == candidate[k] ? 0 : 1);
+                diagonal = row[k + 1];
+                row[k + 1] = std::min({row[k + 1] + 1, row[k] + 1, substituted});
+            }
+        }
+        if (row.back() < best_distance) {
+            best_distance = row.back();
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+std::string name_of(const test_case& t) {
+    std::string site(t.site->name);
+    if (t.at.boundary != 0) site += fmt::format("@{}-{}", t.at.boundary, t.at.before);
+    std::string name = fmt::format("{}+{}+{}+{}", t.form->name, site, mapping_names[static_cast<std::size_t>(t.path)],
+                                   joined(t.writer));
+    if (!t.one_thread()) name += "+" + joined(t.executor);
+    return name;
+}
+
+std::optional<name_error> parse_name(const known_architecture& on, std::string_view name, test_case& t) {
+    t = {};
+    t.on = &on;
+    const std::vector<piece> fields = split(name, '+', 0);
+    name_error error;
+    const std::vector<const shape*> all = shapes();
+    const auto* form = find_named(all, [](const shape* s) { return s->name; }, fields[0], "shape", error);
+    if (form == nullptr) return error;
+    t.form = *form;
+    const std::size_t wanted = t.one_thread() ? 4 : 5;
+    if (fields.size() != wanted)
+        return name_error{name.size(), fmt::format("{} has {} parts: shape+site+mapping+writer{}", t.form->name, wanted,
+                                                   t.one_thread() ? "" : "+executor")};
+    const std::vector<piece> site = split(fields[1].text, '@', fields[1].position);
+    const site_layout* layout =
+        find_named(on.isa.sites, [](const site_layout& s) { return s.name; }, site[0], "site", error);
+    if (layout == nullptr) return error;
+    t.site = layout;
+    if (site.size() > 1)
+        if (auto wrong = parse_placement(site[1], t)) return wrong;
+    const auto* path = find_named(mapping_names, [](std::string_view n) { return n; }, fields[2], "mapping", error);
+    if (path == nullptr) return error;
+    t.path = static_cast<mapping>(path - mapping_names);
+    if (auto wrong = parse_steps(on, fields[3], t.writer)) return wrong;
+    if (!t.one_thread())
+        if (auto wrong = parse_steps(on, fields[4], t.executor)) return wrong;
+    t.name = name_of(t);
+    return std::nullopt;
+}
+
+}  // namespace cmodx
