@@ -72,8 +72,8 @@ constexpr bool contains(std::uint8_t set, E member) {
 }
 
 inline constexpr std::uint8_t anything = 0xff;
-inline constexpr std::uint8_t handed_over = set_of(relation::same_thread, relation::cross_thread,
-                                                   relation::third_party, relation::concurrent);
+inline constexpr std::uint8_t handed_over =
+    set_of(relation::same_thread, relation::cross_thread, relation::third_party, relation::concurrent);
 inline constexpr std::uint8_t not_new = set_of(witness::stale, witness::torn, witness::fault, witness::never_new);
 inline constexpr std::uint8_t broken = set_of(witness::torn, witness::fault);
 

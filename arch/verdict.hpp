@@ -66,7 +66,7 @@ constexpr bool knows(const architecture_rules& rules, std::string_view step) {
 
 // All events of a test in an order that its hand-over permits. Thread 0 writes; `fetcher` runs what is judged.
 class timeline {
-public:
+  public:
     constexpr timeline(const architecture_rules& rules, const question& q) : rules_(rules), q_(q) {
         const bool alone = q.between == relation::same_thread;
         fetcher_ = alone ? 0 : 1;
@@ -77,7 +77,8 @@ public:
             add(effect::publish, 0);
             add(effect::observe, 1);
         }
-        add_steps(q.executor, fetcher_);
+        // Where nothing is handed over, the executor's steps stand nowhere in particular.
+        if (q.between != relation::concurrent) add_steps(q.executor, fetcher_);
         add(effect::fetch, fetcher_);
     }
 
@@ -94,7 +95,8 @@ public:
             for (std::size_t from = 0; from < size_; ++from) {
                 if ((reached & bit(from)) == 0) continue;
                 for (std::size_t to = from + 1; to < size_; ++to)
-                    if (is(to, c[link].what, weakest) && ordered(from, c[link - 1], to, c[link], weakest)) next |= bit(to);
+                    if (is(to, c[link].what, weakest) && ordered(from, c[link - 1], to, c[link], weakest))
+                        next |= bit(to);
             }
             reached = next;
         }
@@ -108,7 +110,7 @@ public:
         return {};
     }
 
-private:
+  private:
     struct event {
         effects what = 0;
         std::uint8_t thread = 0;
@@ -118,7 +120,8 @@ private:
 
     static constexpr std::uint64_t bit(std::size_t at) { return std::uint64_t{1} << at; }
 
-    constexpr void add(effects what, std::uint8_t thread, basis strength = basis::arch_text, std::string_view source = {}) {
+    constexpr void add(effects what, std::uint8_t thread, basis strength = basis::arch_text,
+                       std::string_view source = {}) {
         if (size_ == events_.size()) {
             overflow_ = true;
             return;
@@ -146,7 +149,8 @@ private:
         return false;
     }
 
-    constexpr bool ordered(std::size_t from, const need& first, std::size_t to, const need& second, basis weakest) const {
+    constexpr bool ordered(std::size_t from, const need& first, std::size_t to, const need& second,
+                           basis weakest) const {
         if (any(second.unless, from + 1, to, basis::inferred)) return false;
         if (events_[from].thread == events_[to].thread)
             return second.after == 0 || any(second.after, from + 1, to, weakest);

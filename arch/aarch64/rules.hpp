@@ -14,13 +14,15 @@ inline constexpr std::string_view synchronization =
     "Arm ARM DDI0487, \"Synchronization and coherency issues between data and instruction accesses\" (B2.7.4.2; B2.4.4 "
     "in older editions)";
 inline constexpr std::string_view model =
-    "herdtools7, herd/libdir/aarch64.cat with variant ifetch and catalogue/aarch64-ifetch/tests/kinds.txt; Simner et al., "
+    "herdtools7, herd/libdir/aarch64.cat with variant ifetch and catalogue/aarch64-ifetch/tests/kinds.txt; Simner et "
+    "al., "
     "\"ARMv8-A system semantics: instruction fetch in relaxed architectures\", ESOP 2020";
 inline constexpr std::string_view linux_flush = "Linux 6.12, arch/arm64/mm/flush.c";
 inline constexpr std::string_view linux_switch = "Linux 6.12, arch/arm64/kernel/process.c, __switch_to";
 inline constexpr std::string_view membarrier_header =
     "membarrier(2) and include/uapi/linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE";
-inline constexpr std::string_view clear_cache_manual = "GCC manual, \"__builtin___clear_cache\"; libgcc, config/aarch64/sync-cache.c";
+inline constexpr std::string_view clear_cache_manual =
+    "GCC manual, \"__builtin___clear_cache\"; libgcc, config/aarch64/sync-cache.c";
 
 namespace detail {
 
@@ -33,6 +35,7 @@ inline constexpr effects dsb = dmb | complete | stores_done | loads_done;
 
 // A DSB that is limited to loads or to stores does not wait for cache maintenance (DDI0487, "Data Synchronization
 // Barrier"). STLR and LDAR order memory accesses only: neither completes maintenance nor holds back an ISB.
+// clang-format off
 inline constexpr action actions[] = {
     {"dc.cvau", {effect::clean}},
     {"dc.civac", {effect::clean}},
@@ -64,6 +67,7 @@ inline constexpr action actions[] = {
      basis::kernel_abi,
      clear_cache_manual},
 };
+// clang-format on
 
 namespace detail {
 
@@ -81,7 +85,16 @@ inline constexpr chain maintained_idc{
 inline constexpr chain maintained_dic{store, cleaned, synchronized, executed};
 inline constexpr chain maintained_idc_dic{store, {.what = sync | sync_others, .after = stores_done}, executed};
 inline constexpr chain maintained_by_alias{
-    store, cleaned, {.what = invalidate | invalidate_alias, .after = complete, .published = complete}, synchronized, executed};
+    store,
+    cleaned,
+    {.what = invalidate | invalidate_alias, .after = complete, .published = complete},
+    synchronized,
+    executed};
+inline constexpr chain maintained_by_alias_idc{
+    store,
+    {.what = invalidate | invalidate_alias, .after = stores_done, .published = complete},
+    synchronized,
+    executed};
 
 // Fetches are in program order: what the writer completed before the second store needs no synchronization after.
 inline constexpr need fetched_later{.what = fetch, .after = never};
@@ -96,6 +109,7 @@ constexpr bool races_outside_class(const question& q) { return races(q) && !in_c
 
 }  // namespace detail
 
+// clang-format off
 inline constexpr statement statements[] = {
     {.seen = broken, .holds = detail::in_class_throughout, .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = concurrent_modification,
@@ -118,6 +132,10 @@ inline constexpr statement statements[] = {
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
      .reason = "with DIC=1 no invalidation is needed: cleaned, completed, then the context synchronized"},
     {.between = handed_over, .seen = not_new, .paths = set_of(mapping::alias), .found = detail::maintained_by_alias,
+     .ruling = verdict::unspecified, .strength = basis::inferred, .source = linux_flush,
+     .reason = "the invalidation named the writable address; a virtually indexed instruction cache keeps the executable one"},
+    {.between = handed_over, .seen = not_new, .paths = set_of(mapping::alias), .when = "idc=1",
+     .found = detail::maintained_by_alias_idc,
      .ruling = verdict::unspecified, .strength = basis::inferred, .source = linux_flush,
      .reason = "the invalidation named the writable address; a virtually indexed instruction cache keeps the executable one"},
 
@@ -180,7 +198,7 @@ inline constexpr protocol protocols[] = {
     {relation::cross_thread, protocol::origin::sufficient, "clear_cache", "ctrl-isb"},
     {relation::cross_thread, protocol::origin::sufficient, "clear_cache-membarrier", "ctrl"},
     {relation::cross_thread, protocol::origin::practice, "clear_cache", "ctrl"},
-    {relation::cross_thread, protocol::origin::practice, "clear_cache-stlr", "acq-addr"},
+    {relation::cross_thread, protocol::origin::practice, "clear_cache-stlr", "acq"},
     {relation::cross_thread, protocol::origin::practice, "dc.cvau-dsb.ish-ic.ivau-dsb.ish", "acq-isb"},
     {relation::cross_thread, protocol::origin::practice, "dc.cvau-dsb.ish-ic.ivau-stlr", "acq-ctrl-isb"},
     {relation::cross_thread, protocol::origin::practice, "membarrier", "ctrl"},
@@ -189,6 +207,7 @@ inline constexpr protocol protocols[] = {
     {relation::same_location, protocol::origin::practice, ""},
     {relation::same_location, protocol::origin::practice, "dc.cvau-dsb.ish-ic.ivau-dsb.ish"},
 };
+// clang-format on
 
 inline constexpr architecture_rules rules{
     .name = "aarch64", .actions = actions, .statements = statements, .protocols = protocols, .twin_site = "nop_branch"};

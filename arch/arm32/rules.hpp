@@ -11,8 +11,10 @@ inline constexpr std::string_view concurrent_modification =
     "Arm ARM DDI0487, \"Concurrent modification and execution of instructions\" in AArch32 (E2.2.5; E2.6.5 in older "
     "editions); DDI0406C.d A3.5.4";
 inline constexpr std::string_view synchronization =
-    "Arm ARM DDI0487, \"Synchronization and coherency issues between data and instruction accesses\" in AArch32 (E2.5.3.2)";
-inline constexpr std::string_view linux_cacheflush = "Linux 6.12, arch/arm/kernel/traps.c, do_cache_op: __ARM_NR_cacheflush";
+    "Arm ARM DDI0487, \"Synchronization and coherency issues between data and instruction accesses\" in AArch32 "
+    "(E2.5.3.2)";
+inline constexpr std::string_view linux_cacheflush =
+    "Linux 6.12, arch/arm/kernel/traps.c, do_cache_op: __ARM_NR_cacheflush";
 inline constexpr std::string_view linux_pte = "Linux 6.12, arch/arm/mm/flush.c, __sync_icache_dcache";
 inline constexpr std::string_view linux_switch = "Linux 6.12, arch/arm/include/asm/switch_to.h";
 inline constexpr std::string_view membarrier_header =
@@ -27,6 +29,7 @@ inline constexpr effects dsb = dmb | complete | stores_done | loads_done;
 
 }  // namespace detail
 
+// clang-format off
 inline constexpr action actions[] = {
     // Entry to the kernel synchronizes the context; so does the ISB at the end, of the calling thread only.
     {"cacheflush",
@@ -55,6 +58,7 @@ inline constexpr action actions[] = {
     {"sigreturn", {effect::sync}},
     {"migrate", {effect::moved, detail::dsb, effect::sync}, basis::kernel_impl, linux_switch},
 };
+// clang-format on
 
 namespace detail {
 
@@ -67,13 +71,15 @@ inline constexpr chain maintained{
     store, cleaned, invalidated, {.what = sync | sync_others, .after = complete}, executed};
 inline constexpr chain maintained_idc_dic{store, {.what = sync | sync_others, .after = stores_done}, executed};
 // Each thread's context was synchronized after the maintenance and before the second store.
-inline constexpr chain written_in_order{store, cleaned, invalidated, {.what = sync_others, .after = complete}, {.what = publish}};
+inline constexpr chain written_in_order{
+    store, cleaned, invalidated, {.what = sync_others, .after = complete}, {.what = publish}};
 
 constexpr bool in_class(const question& q) { return q.site == "branch" || q.site == "nop_branch"; }
 constexpr bool races_outside_class(const question& q) { return races(q) && !in_class(q); }
 
 }  // namespace detail
 
+// clang-format off
 inline constexpr statement statements[] = {
     {.seen = broken, .holds = detail::in_class, .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = concurrent_modification,
@@ -120,6 +126,7 @@ inline constexpr protocol protocols[] = {
     {relation::same_location, protocol::origin::practice, ""},
     {relation::same_location, protocol::origin::practice, "cacheflush"},
 };
+// clang-format on
 
 inline constexpr architecture_rules rules{
     .name = "arm32", .actions = actions, .statements = statements, .protocols = protocols, .twin_site = "nop_branch"};

@@ -6,10 +6,12 @@
 
 namespace cmodx::riscv64 {
 
-inline constexpr std::string_view zifencei = "RISC-V unprivileged ISA manual, \"Zifencei\" 2.0 (src/unpriv/zifencei.adoc)";
+inline constexpr std::string_view zifencei =
+    "RISC-V unprivileged ISA manual, \"Zifencei\" 2.0 (src/unpriv/zifencei.adoc)";
 inline constexpr std::string_view ziccif = "RISC-V unprivileged ISA manual, \"Ziccif\" 1.0 (src/unpriv/ziccif.adoc)";
 inline constexpr std::string_view ziccid = "RISC-V unprivileged ISA manual, \"Ziccid\" 1.0 (src/unpriv/ziccid.adoc)";
-inline constexpr std::string_view linux_flush = "Linux 6.12, arch/riscv/kernel/sys_riscv.c and mm/cacheflush.c: riscv_flush_icache";
+inline constexpr std::string_view linux_flush =
+    "Linux 6.12, arch/riscv/kernel/sys_riscv.c and mm/cacheflush.c: riscv_flush_icache";
 inline constexpr std::string_view linux_cmodx = "Linux, Documentation/arch/riscv/cmodx.rst";
 inline constexpr std::string_view linux_pte = "Linux 6.12, arch/riscv/mm/cacheflush.c, flush_icache_pte";
 inline constexpr std::string_view linux_context = "Linux 6.12, arch/riscv/mm/context.c, switch_mm";
@@ -18,6 +20,7 @@ inline constexpr std::string_view membarrier_header =
     "membarrier(2) and include/uapi/linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE; here with FENCE.I";
 
 // xRET is not defined to synchronize instruction fetch: a system call or a signal return does nothing.
+// clang-format off
 inline constexpr action actions[] = {
     {"fence.i", {effect::sync}},
     {"fence.w.w", {effect::order_stores}},
@@ -41,6 +44,7 @@ inline constexpr action actions[] = {
     {"syscall", {}},
     {"sigreturn", {}},
 };
+// clang-format on
 
 namespace detail {
 
@@ -57,6 +61,7 @@ constexpr bool fetched_whole(const question& q) { return inside_aligned(q, 4); }
 
 }  // namespace detail
 
+// clang-format off
 inline constexpr statement statements[] = {
     {.seen = broken, .when = "ziccif=1", .holds = detail::fetched_whole,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = ziccif,
@@ -130,6 +135,7 @@ inline constexpr protocol protocols[] = {
     {relation::same_location, protocol::origin::practice, ""},
     {relation::same_location, protocol::origin::practice, "flush_icache"},
 };
+// clang-format on
 
 inline constexpr architecture_rules rules{.name = "riscv64",
                                           .actions = actions,

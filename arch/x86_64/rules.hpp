@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Intel and AMD require of modified code, and what Linux adds. A verdict that forbids without a vendor holds for both.
+// What Intel and AMD require of modified code, and what Linux adds. A verdict that forbids without a vendor holds for
+// both.
 #pragma once
 
 #include "arch/verdict.hpp"
@@ -23,6 +24,7 @@ inline constexpr std::string_view membarrier_header =
 // Locked instructions, LFENCE and SFENCE serialize on neither, MFENCE on AMD alone: Intel SDM vol. 3A, "Serializing
 // Instructions"; AMD APM vol. 2 (24593), 7.6.4. System call and signal return may leave the kernel by SYSRET or ERETU,
 // which do not serialize (Intel SDM vol. 2, "ERETU"); Linux 6.12, arch/x86/include/asm/sync_core.h.
+// clang-format off
 inline constexpr action actions[] = {
     {"cpuid", {effect::sync}},
     {"serialize", {effect::sync}},
@@ -46,6 +48,7 @@ inline constexpr action actions[] = {
     {"membarrier", {effect::sync_others}, basis::kernel_abi, membarrier_header},
     {"breakpoint", {effect::guarded}},
 };
+// clang-format on
 
 namespace detail {
 
@@ -61,6 +64,7 @@ constexpr bool in_quadword(const question& q) { return inside_aligned(q, 8); }
 
 }  // namespace detail
 
+// clang-format off
 inline constexpr statement statements[] = {
     {.seen = broken, .when = "vendor=amd", .holds = detail::in_quadword,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = coherency,
@@ -142,6 +146,7 @@ inline constexpr protocol protocols[] = {
     {relation::concurrent, protocol::origin::practice, ""},
     {relation::same_location, protocol::origin::practice, ""},
 };
+// clang-format on
 
 inline constexpr architecture_rules rules{.name = "x86_64",
                                           .actions = actions,
