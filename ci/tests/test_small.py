@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small parts: lent CPUs, processes and their ends, JUnit, negative controls."""
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from cmodx_ci import cpus, junit, process
+from cmodx_ci.fault import HarnessFault
+from cmodx_ci.power import Powerless, without_power
+
+
+def test_no_cpu_is_lent_twice(tmp_path):
+    lent_now, most = set(), 0
+
+    def borrow(count):
+        nonlocal most
+        with cpus.lent(count, tmp_path, [0, 1, 2]) as mine:
+            assert len(mine) == count and not lent_now & set(mine)
+            lent_now.update(mine)
+            most = max(most, len(lent_now))
+            time.sleep(0.02)
+            lent_now.difference_update(mine)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(borrow, [1, 2, 1, 3, 1, 2, 1, 1]))
+    assert most > 1 or os.cpu_count() == 1
+
+
+def test_more_cpus_than_there_are(tmp_path):
+    with pytest.raises(ValueError), cpus.lent(2, tmp_path, [0]):
+        pass
+
+
+def alive(marker):
+    return subprocess.run(["pgrep", "-f", marker], capture_output=True, check=False).returncode == 0
+
+
+def test_the_whole_session_ends_with_its_leader(tmp_path):
+    """Also a grandchild in a process group of its own, that ignores SIGTERM."""
+    seconds = str(1000 + os.getpid() / 1e7)
+    stubborn = f"import os,signal,time; os.setpgid(0,0); signal.signal(15,signal.SIG_IGN); time.sleep({seconds})"
+    leader = f"import subprocess,sys,time; subprocess.Popen([sys.executable,'-c',{stubborn!r}]); time.sleep({seconds})"
+    start = time.monotonic()
+    ended = process.run(
+        [sys.executable, "-c", leader], tmp_path / "log", lambda: "slow" if time.monotonic() - start > 0.7 else None
+    )
+    assert ended.stalled == "slow"
+    time.sleep(0.1)
+    assert not alive(seconds)
+
+
+@pytest.mark.parametrize(("code", "says"), [("exit(3)", "exit code 3"), ("import os; os.kill(os.getpid(), 11)", "SIGSEGV")])
+def test_ends(tmp_path, code, says):
+    assert says in str(process.run([sys.executable, "-c", code], tmp_path / "log", lambda: None))
+
+
+def test_what_cannot_start_is_said(tmp_path):
+    with pytest.raises(HarnessFault, match="cannot start /no/such"):
+        process.run(["/no/such"], tmp_path / "log", lambda: None)
+    with pytest.raises(HarnessFault, match="no end within"):
+        process.captured(["sleep", "9"], 0.1)
+
+
+def test_junit(tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_text(
+        "<testsuites><testsuite><testcase name='a'/><testcase name='b'><failure/></testcase>"
+        "<testcase name='c'><error/></testcase><testcase name='d'><skipped/></testcase>"
+        "<testcase name='e' status='run'/><testcase name='f' status='fail'/></testsuite></testsuites>"
+    )
+    assert junit.count([path]) == {"passed": 2, "failed": 3, "skipped": 1}
+    assert junit.count([tmp_path / "lost.xml"])["failed"] == 1
+
+
+def run_of(machine, architecture, **k):
+    def record(name, count):
+        twin = {"origin": "twin", "twin_of": "p", "omits": {"thread": "writer", "step": name}} if name != "p" else {}
+        return {"name": name, "status": "seen", "witnesses": [{"witness": "stale", "k": count}], **twin}
+
+    return {"machine": {"name": machine, "architecture": architecture}, "tests": [record(n, c) for n, c in k.items()]}
+
+
+def test_power():
+    quiet, loud = run_of("m1", "arm32", p=0, isb=0), run_of("m2", "arm32", p=0, isb=1)
+    blind, other = run_of("m3", "arm32", p=1, isb=1), run_of("m4", "riscv64", p=0, isb=1)
+    assert without_power([quiet]) == [Powerless("arm32", "isb", 1)]
+    assert without_power([quiet, loud]) == []
+    assert without_power([quiet, blind, other]) == [Powerless("arm32", "isb", 2)]
