@@ -40,10 +40,12 @@ inline std::string plain(std::string_view text) {
 }
 
 class disassembler {
-public:
+  public:
     static constexpr std::int64_t address = 0x10000000;
 
-    disassembler(cs_arch arch, unsigned mode) { EXPECT_EQ(cs_open(arch, static_cast<cs_mode>(mode), &handle_), CS_ERR_OK); }
+    disassembler(cs_arch arch, unsigned mode) {
+        EXPECT_EQ(cs_open(arch, static_cast<cs_mode>(mode), &handle_), CS_ERR_OK);
+    }
     ~disassembler() { cs_close(&handle_); }
     disassembler(const disassembler&) = delete;
     disassembler& operator=(const disassembler&) = delete;
@@ -68,12 +70,13 @@ public:
         for (unsigned bit = 0; bit < 8 * sizeof encoding; ++bit) {
             const auto flipped = static_cast<Encoding>(encoding ^ std::uint64_t{1} << bit);
             if ((unused >> bit & 1) == 0) {
-                EXPECT_NE(text(flipped, sizeof flipped), expected) << std::hex << encoding << " bit " << std::dec << bit;
+                EXPECT_NE(text(flipped, sizeof flipped), expected)
+                    << std::hex << encoding << " bit " << std::dec << bit;
             }
         }
     }
 
-private:
+  private:
     csh handle_ = 0;
 };
 

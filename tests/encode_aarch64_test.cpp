@@ -2,7 +2,6 @@
 // Every A64 encoder against Capstone, over the edges of each field and all registers.
 #include "arch/aarch64/encode.hpp"
 
-#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -23,6 +22,10 @@ std::string name(wreg r) { return r == wzr ? "wzr" : join('w', +r); }
 std::string base(xreg r) { return r == sp ? "sp" : name(r); }
 std::string base(wreg r) { return r == wzr ? "wsp" : name(r); }
 
+// By the value of the field.
+constexpr const char* barriers[] = {"", "oshld", "oshst", "osh", "", "nshld", "nshst", "nsh",
+                                    "", "ishld", "ishst", "ish", "", "ld",    "st",    "sy"};
+
 template <class F>
 void each_register(F f) {
     for (std::uint8_t i = 0; i < 32; ++i) {
@@ -37,8 +40,10 @@ void both_widths(F f) {
 }
 
 class encode_aarch64 : public testing::Test {
-protected:
-    void check(word encoding, const std::string& expected, word unused = 0) const { a64.check(encoding, expected, unused); }
+  protected:
+    void check(word encoding, const std::string& expected, word unused = 0) const {
+        a64.check(encoding, expected, unused);
+    }
     disassembler a64{CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN};
 };
 
@@ -238,13 +243,21 @@ TEST_F(encode_aarch64, system) {
     check(wfi(), "wfi");
     check(sev(), "sev");
     check(isb(), "isb");
-    for (const auto& [option, text] : std::initializer_list<std::pair<barrier, const char*>>{
-             {barrier::sy, "sy"}, {barrier::st, "st"}, {barrier::ld, "ld"},
-             {barrier::ish, "ish"}, {barrier::ishst, "ishst"}, {barrier::ishld, "ishld"},
-             {barrier::nsh, "nsh"}, {barrier::nshst, "nshst"}, {barrier::nshld, "nshld"},
-             {barrier::osh, "osh"}, {barrier::oshst, "oshst"}, {barrier::oshld, "oshld"}}) {
-        check(dsb(option), join("dsb ", text));
-        check(dmb(option), join("dmb ", text));
+    for (const auto& [option, text] :
+         std::initializer_list<std::pair<barrier, const char*>>{{barrier::sy, "sy"},
+                                                                {barrier::st, "st"},
+                                                                {barrier::ld, "ld"},
+                                                                {barrier::ish, "ish"},
+                                                                {barrier::ishst, "ishst"},
+                                                                {barrier::ishld, "ishld"},
+                                                                {barrier::nsh, "nsh"},
+                                                                {barrier::nshst, "nshst"},
+                                                                {barrier::nshld, "nshld"},
+                                                                {barrier::osh, "osh"},
+                                                                {barrier::oshst, "oshst"},
+                                                                {barrier::oshld, "oshld"}}) {
+        check(dsb(static_cast<barrier>(i)), join("dsb ", barriers[i]));
+        check(dmb(static_cast<barrier>(i)), join("dmb ", barriers[i]));
     }
     for (const std::uint32_t imm : {0u, 1u, 0x7fffu, 0x8000u, 0xffffu}) {
         check(svc(imm), join("svc #", imm));

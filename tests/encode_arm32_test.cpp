@@ -3,9 +3,7 @@
 #include "arch/arm32/encode.hpp"
 #include "arch/arm32/encode_t32.hpp"
 
-#include <initializer_list>
 #include <string>
-#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -19,7 +17,8 @@ using cmodx::test::join;
 
 constexpr std::int64_t here = disassembler::address;
 
-constexpr const char* conditions[] = {"eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", ""};
+constexpr const char* conditions[] = {"eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc",
+                                      "hi", "ls", "ge", "lt", "gt", "le", ""};
 
 const char* name(reg r) {
     constexpr const char* names[] = {"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7",
@@ -41,20 +40,20 @@ void each_register(F f) {
 template <class F>
 void each_condition(F f) {
     for (std::uint8_t i = 0; i < 15; ++i) f(static_cast<cond>(i), conditions[i]);
-}
+}  // By the value of the field.
+constexpr const char* barriers[] = {"", "oshld", "oshst", "osh", "", "nshld", "nshst", "nsh",
+                                    "", "ishld", "ishst", "ish", "", "ld",    "st",    "sy"};
 template <class F>
 void each_barrier(F f) {
-    for (const auto& [option, text] : std::initializer_list<std::pair<barrier, const char*>>{
-             {barrier::sy, "sy"}, {barrier::st, "st"}, {barrier::ld, "ld"},
-             {barrier::ish, "ish"}, {barrier::ishst, "ishst"}, {barrier::ishld, "ishld"},
-             {barrier::nsh, "nsh"}, {barrier::nshst, "nshst"}, {barrier::nshld, "nshld"},
-             {barrier::osh, "osh"}, {barrier::oshst, "oshst"}, {barrier::oshld, "oshld"}})
-        f(option, text);
+    for (std::uint8_t i = 0; i < 16; ++i)
+        if (*barriers[i] != 0) f(static_cast<barrier>(i), barriers[i]);
 }
 
 class encode_arm32 : public testing::Test {
-protected:
-    void check(word encoding, const std::string& expected, word unused = 0) const { a32.check(encoding, expected, unused); }
+  protected:
+    void check(word encoding, const std::string& expected, word unused = 0) const {
+        a32.check(encoding, expected, unused);
+    }
     disassembler a32{CS_ARCH_ARM, CS_MODE_ARM | CS_MODE_V8};
 };
 
@@ -95,7 +94,8 @@ TEST_F(encode_arm32, data_processing_with_an_immediate) {
         row(r5, r, 0x81, cond::al, "");
     });
     each_condition([&](cond c, const char* suffix) { row(r1, r2, 0x81, c, suffix); });
-    for (const std::uint32_t imm : {1u, 0xffu, 0x104u, 0xff0u, 0xff00u, 0xff0000u, 0xff000000u, 0xf000000fu, 0x80000001u})
+    for (const std::uint32_t imm :
+         {1u, 0xffu, 0x104u, 0xff0u, 0xff00u, 0xff0000u, 0xff000000u, 0xf000000fu, 0x80000001u})
         if (has_modified_immediate(imm)) row(r1, r2, imm, cond::al, "");
     for (int turn = 0; turn < 32; turn += 2) row(r1, r2, std::rotl(0xabu, turn), cond::al, "");
 }
@@ -159,7 +159,8 @@ TEST_F(encode_arm32, loads_and_stores) {
         row(r5, r, 4, cond::al, "");
     });
     each_condition([&](cond c, const char* suffix) { row(r1, r2, 4, c, suffix); });
-    for (const std::int32_t offset : {1, -1, 15, 16, 255, -255, 256, -256, 4095, -4095}) row(r1, r2, offset, cond::al, "");
+    for (const std::int32_t offset : {1, -1, 15, 16, 255, -255, 256, -256, 4095, -4095})
+        row(r1, r2, offset, cond::al, "");
 }
 
 TEST_F(encode_arm32, lists_of_registers) {
@@ -218,7 +219,8 @@ TEST_F(encode_arm32, system) {
         check(wfe(c), join("wfe", suffix));
         check(wfi(c), join("wfi", suffix));
         check(sev(c), join("sev", suffix));
-        for (const std::uint32_t imm : {0u, 1u, 0x7fffffu, 0x800000u, 0xffffffu}) check(svc(imm, c), join("svc", suffix, " #", imm));
+        for (const std::uint32_t imm : {0u, 1u, 0x7fffffu, 0x800000u, 0xffffffu})
+            check(svc(imm, c), join("svc", suffix, " #", imm));
         for (const std::uint32_t imm : {0u, 7u, 8u, 15u}) check(smc(imm, c), join("smc", suffix, " #", imm));
         check(mcr15(0, r1, 7, 5, 4, c), join("mcr", suffix, " p15, #0, r1, c7, c5, #4"));
         check(mrc15(0, r1, 7, 5, 4, c), join("mrc", suffix, " p15, #0, r1, c7, c5, #4"));
@@ -247,7 +249,8 @@ TEST_F(encode_arm32, t32) {
         thumb.check(t32::bkpt(imm), join("bkpt #", imm));
         thumb.check(t32::svc(imm), join("svc #", imm));
         thumb.check(t32::udf(imm), join("udf #", imm));
-        for (const reg r : {r0, r1, r2, r3, r4, r5, r6, r7}) thumb.check(t32::movs(r, imm), join("movs ", name(r), ", #", imm));
+        for (const reg r : {r0, r1, r2, r3, r4, r5, r6, r7})
+            thumb.check(t32::movs(r, imm), join("movs ", name(r), ", #", imm));
     }
     constexpr word should_be_zero = 7;
     each_register([&](reg r) {
@@ -257,7 +260,8 @@ TEST_F(encode_arm32, t32) {
     });
     for (const std::uint32_t imm : {0u, 0xffu, 0x100u, 0x7ffu, 0x800u, 0xfffu, 0x1000u, 0x8000u, 0xffffu})
         thumb.check(t32::movw(r7, imm), join("movw r7, #", imm));
-    for (const std::int64_t offset : {0, 2, 4, -2, 0x802, -0x7fc}) thumb.check(t32::b(offset), join("b #", here + offset));
+    for (const std::int64_t offset : {0, 2, 4, -2, 0x802, -0x7fc})
+        thumb.check(t32::b(offset), join("b #", here + offset));
     for (std::uint8_t i = 0; i < 14; ++i)
         for (const std::int64_t offset : {0, 4, -2, 0x102, -0xfc})
             thumb.check(t32::b(static_cast<cond>(i), offset), join("b", conditions[i], " #", here + offset));

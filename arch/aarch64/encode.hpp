@@ -20,13 +20,19 @@ enum class cond : std::uint8_t { eq, ne, hs, lo, mi, pl, vs, vc, hi, ls, ge, lt,
 // clang-format on
 
 // The domain and the kind of access that a barrier orders.
+// clang-format off
 enum class barrier : std::uint8_t {
     oshld = 1, oshst, osh, nshld = 5, nshst, nsh, ishld = 9, ishst, ish, ld = 13, st, sy
 };
+// clang-format on
 
 // op0:op1:CRn:CRm:op2, as it stands in bits 20 to 5 of MRS.
 enum class system_register : std::uint16_t {
-    midr_el1 = 0xc000, ctr_el0 = 0xd801, dczid_el0 = 0xd807, cntfrq_el0 = 0xdf00, cntvct_el0 = 0xdf02
+    midr_el1 = 0xc000,
+    ctr_el0 = 0xd801,
+    dczid_el0 = 0xd807,
+    cntfrq_el0 = 0xdf00,
+    cntvct_el0 = 0xdf02,
 };
 
 template <class R>
@@ -75,11 +81,17 @@ constexpr word wide(std::uint32_t base, R rd, std::uint32_t imm16, unsigned shif
     return base | sf<R> | at(shift / 16, 2, 21) | at(imm16, 16, 5) | at_d(rd);
 }
 template <general_register R>
-constexpr word movn(R rd, std::uint32_t imm16, unsigned shift = 0) { return wide(0x12800000, rd, imm16, shift); }
+constexpr word movn(R rd, std::uint32_t imm16, unsigned shift = 0) {
+    return wide(0x12800000, rd, imm16, shift);
+}
 template <general_register R>
-constexpr word movz(R rd, std::uint32_t imm16, unsigned shift = 0) { return wide(0x52800000, rd, imm16, shift); }
+constexpr word movz(R rd, std::uint32_t imm16, unsigned shift = 0) {
+    return wide(0x52800000, rd, imm16, shift);
+}
 template <general_register R>
-constexpr word movk(R rd, std::uint32_t imm16, unsigned shift = 0) { return wide(0x72800000, rd, imm16, shift); }
+constexpr word movk(R rd, std::uint32_t imm16, unsigned shift = 0) {
+    return wide(0x72800000, rd, imm16, shift);
+}
 
 template <general_register R>
 constexpr word arithmetic(std::uint32_t base, R rd, R rn, std::uint32_t imm12, unsigned shift) {
@@ -106,27 +118,47 @@ constexpr word subs(R rd, R rn, std::uint32_t imm12, unsigned shift = 0) {
     return arithmetic(0x71000000, rd, rn, imm12, shift);
 }
 template <general_register R>
-constexpr word cmp(R rn, std::uint32_t imm12, unsigned shift = 0) { return subs(R{31}, rn, imm12, shift); }
+constexpr word cmp(R rn, std::uint32_t imm12, unsigned shift = 0) {
+    return subs(R{31}, rn, imm12, shift);
+}
 
 template <general_register R>
-constexpr word add(R rd, R rn, R rm, unsigned lsl = 0) { return shifted(0x0b000000, rd, rn, rm, lsl); }
+constexpr word add(R rd, R rn, R rm, unsigned lsl = 0) {
+    return shifted(0x0b000000, rd, rn, rm, lsl);
+}
 template <general_register R>
-constexpr word sub(R rd, R rn, R rm, unsigned lsl = 0) { return shifted(0x4b000000, rd, rn, rm, lsl); }
+constexpr word sub(R rd, R rn, R rm, unsigned lsl = 0) {
+    return shifted(0x4b000000, rd, rn, rm, lsl);
+}
 template <general_register R>
-constexpr word subs(R rd, R rn, R rm, unsigned lsl = 0) { return shifted(0x6b000000, rd, rn, rm, lsl); }
+constexpr word subs(R rd, R rn, R rm, unsigned lsl = 0) {
+    return shifted(0x6b000000, rd, rn, rm, lsl);
+}
 template <general_register R>
-constexpr word cmp(R rn, R rm, unsigned lsl = 0) { return subs(R{31}, rn, rm, lsl); }
+constexpr word cmp(R rn, R rm, unsigned lsl = 0) {
+    return subs(R{31}, rn, rm, lsl);
+}
 
 template <general_register R>
-constexpr word and_(R rd, R rn, R rm, unsigned lsl = 0) { return shifted(0x0a000000, rd, rn, rm, lsl); }
+constexpr word and_(R rd, R rn, R rm, unsigned lsl = 0) {
+    return shifted(0x0a000000, rd, rn, rm, lsl);
+}
 template <general_register R>
-constexpr word bic(R rd, R rn, R rm, unsigned lsl = 0) { return shifted(0x0a200000, rd, rn, rm, lsl); }
+constexpr word bic(R rd, R rn, R rm, unsigned lsl = 0) {
+    return shifted(0x0a200000, rd, rn, rm, lsl);
+}
 template <general_register R>
-constexpr word orr(R rd, R rn, R rm, unsigned lsl = 0) { return shifted(0x2a000000, rd, rn, rm, lsl); }
+constexpr word orr(R rd, R rn, R rm, unsigned lsl = 0) {
+    return shifted(0x2a000000, rd, rn, rm, lsl);
+}
 template <general_register R>
-constexpr word eor(R rd, R rn, R rm, unsigned lsl = 0) { return shifted(0x4a000000, rd, rn, rm, lsl); }
+constexpr word eor(R rd, R rn, R rm, unsigned lsl = 0) {
+    return shifted(0x4a000000, rd, rn, rm, lsl);
+}
 template <general_register R>
-constexpr word mov(R rd, R rm) { return orr(rd, R{31}, rm); }
+constexpr word mov(R rd, R rm) {
+    return orr(rd, R{31}, rm);
+}
 
 template <general_register R>
 constexpr word ubfm(R rd, R rn, unsigned immr, unsigned imms) {
@@ -139,14 +171,18 @@ constexpr word lsl(R rd, R rn, unsigned shift) {
     return ubfm(rd, rn, (width<R> - shift) % width<R>, width<R> - 1 - shift);
 }
 template <general_register R>
-constexpr word lsr(R rd, R rn, unsigned shift) { return ubfm(rd, rn, shift, width<R> - 1); }
+constexpr word lsr(R rd, R rn, unsigned shift) {
+    return ubfm(rd, rn, shift, width<R> - 1);
+}
 template <general_register R>
 constexpr word ubfx(R rd, R rn, unsigned lsb, unsigned bits) {
     require(bits >= 1 && lsb < width<R> && bits <= width<R> - lsb);
     return ubfm(rd, rn, lsb, lsb + bits - 1);
 }
 template <general_register R>
-constexpr word lslv(R rd, R rn, R rm) { return 0x1ac02000 | sf<R> | at_m(rm) | at_n(rn) | at_d(rd); }
+constexpr word lslv(R rd, R rn, R rm) {
+    return 0x1ac02000 | sf<R> | at_m(rm) | at_n(rn) | at_d(rd);
+}
 
 constexpr word adr(xreg rd, std::int64_t offset) {
     const std::uint32_t imm = distance(offset, 1, 21, 0);
@@ -194,11 +230,17 @@ constexpr word ldr_post(R rt, xreg rn, std::int64_t offset) {
 }
 
 template <general_register R>
-constexpr word stlr(R rt, xreg rn) { return 0x089ffc00 | size_bits<R> | at_n(rn) | at_d(rt); }
+constexpr word stlr(R rt, xreg rn) {
+    return 0x089ffc00 | size_bits<R> | at_n(rn) | at_d(rt);
+}
 template <general_register R>
-constexpr word ldar(R rt, xreg rn) { return 0x08dffc00 | size_bits<R> | at_n(rn) | at_d(rt); }
+constexpr word ldar(R rt, xreg rn) {
+    return 0x08dffc00 | size_bits<R> | at_n(rn) | at_d(rt);
+}
 template <general_register R>
-constexpr word ldapr(R rt, xreg rn) { return 0x38bfc000 | size_bits<R> | at_n(rn) | at_d(rt); }
+constexpr word ldapr(R rt, xreg rn) {
+    return 0x38bfc000 | size_bits<R> | at_n(rn) | at_d(rt);
+}
 
 template <general_register R>
 constexpr word paired(std::uint32_t base, R rt, R rt2, xreg rn, std::int64_t offset) {
@@ -212,11 +254,17 @@ constexpr word paired_writeback(word base, R rt, R rt2, xreg rn, std::int64_t of
 }
 
 template <general_register R>
-constexpr word stp(R rt, R rt2, xreg rn, std::int64_t offset) { return paired(0x29000000, rt, rt2, rn, offset); }
+constexpr word stp(R rt, R rt2, xreg rn, std::int64_t offset) {
+    return paired(0x29000000, rt, rt2, rn, offset);
+}
 template <general_register R>
-constexpr word stp_pre(R rt, R rt2, xreg rn, std::int64_t offset) { return paired_writeback(0x29800000, rt, rt2, rn, offset); }
+constexpr word stp_pre(R rt, R rt2, xreg rn, std::int64_t offset) {
+    return paired_writeback(0x29800000, rt, rt2, rn, offset);
+}
 template <general_register R>
-constexpr word stp_post(R rt, R rt2, xreg rn, std::int64_t offset) { return paired_writeback(0x28800000, rt, rt2, rn, offset); }
+constexpr word stp_post(R rt, R rt2, xreg rn, std::int64_t offset) {
+    return paired_writeback(0x28800000, rt, rt2, rn, offset);
+}
 template <general_register R>
 constexpr word ldp(R rt, R rt2, xreg rn, std::int64_t offset) {
     require(rt != rt2);
@@ -247,9 +295,13 @@ constexpr word ret(xreg rn = x30) { return 0xd65f0000 | at_n(rn); }
 constexpr word eret() { return 0xd69f03e0; }
 
 template <general_register R>
-constexpr word cbz(R rt, std::int64_t offset) { return 0x34000000 | sf<R> | distance(offset, 4, 19, 5) | at_d(rt); }
+constexpr word cbz(R rt, std::int64_t offset) {
+    return 0x34000000 | sf<R> | distance(offset, 4, 19, 5) | at_d(rt);
+}
 template <general_register R>
-constexpr word cbnz(R rt, std::int64_t offset) { return 0x35000000 | sf<R> | distance(offset, 4, 19, 5) | at_d(rt); }
+constexpr word cbnz(R rt, std::int64_t offset) {
+    return 0x35000000 | sf<R> | distance(offset, 4, 19, 5) | at_d(rt);
+}
 
 constexpr word test_bit(std::uint32_t base, xreg rt, unsigned bit, std::int64_t offset) {
     return base | at(bit >> 5, 1, 31) | at(bit & 31, 5, 19) | distance(offset, 4, 14, 5) | at_d(rt);

@@ -16,11 +16,7 @@ struct isa {
 
     // AAPCS64: X19 … X30 are the caller's, SP is a multiple of 16.
     static constexpr void prologue(code_buffer& code) {
-        append(code,
-               stp_pre(x29, x30, sp, -32),
-               stp(x19, x20, sp, 16),
-               mov(frame, x0),
-               movz(last_flag, 0));
+        append(code, stp_pre(x29, x30, sp, -32), stp(x19, x20, sp, 16), mov(frame, x0), movz(last_flag, 0));
     }
 
     static constexpr void epilogue(code_buffer& code) {
@@ -36,12 +32,8 @@ struct isa {
             return;
         }
         if (size > 64) {
-            append(code,
-                   movz(w3, static_cast<std::uint32_t>(size / 4)),
-                   ldr_post(w2, x0, 4),  // loop:
-                   str_post(w2, x1, 4),
-                   subs(w3, w3, 1),
-                   b(cond::ne, -12));
+            append(code, movz(w3, static_cast<std::uint32_t>(size / 4)));
+            append(code, ldr_post(w2, x0, 4), str_post(w2, x1, 4), subs(w3, w3, 1), b(cond::ne, -12));
             size %= 4;
         }
         std::uint32_t offset = 0;
@@ -64,10 +56,8 @@ struct isa {
     }
 
     static constexpr void load_flag(code_buffer& code, location x, std::size_t slot, bool acquire) {
-        append(code,
-               load(x0, field::flag, x),
-               acquire ? ldar(last_flag, x0) : ldr(last_flag, x0),
-               observe(static_cast<xreg>(last_flag), slot));
+        append(code, load(x0, field::flag, x), acquire ? ldar(last_flag, x0) : ldr(last_flag, x0));
+        append(code, observe(static_cast<xreg>(last_flag), slot));
     }
 
     // mprotect(page, page_length, PROT_READ | (PROT_EXEC or PROT_WRITE)).

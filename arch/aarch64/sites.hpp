@@ -26,8 +26,8 @@ constexpr void imm_block(code_buffer& code) {
 
 // ---------------------------------------------------------------------------------------------------------------
 // branch: the target of one B, inside the class. The branch goes backwards by 4096 - 16 * slot bytes, so that the
-// number of the slot stands unmixed in eight bits of the instruction, and any mixture of two generations leads to
-// a slot; row and column both tell the generation, so that a mixture leads to a slot of neither.
+// number of the slot stands unmixed in bits 2 to 9 of the instruction, and any mixture of two generations leads to a
+// slot; row and column both tell the generation, so that a mixture of bytes leads to a slot of none.
 
 inline constexpr std::size_t slot_size = 16;
 inline constexpr std::size_t branch_at = 256 * slot_size;

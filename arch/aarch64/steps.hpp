@@ -11,19 +11,11 @@ namespace cmodx::aarch64 {
 // when the register is read (DDI0487 "CTR_EL0, Cache Type Register"; Linux, arch/arm64/kernel/traps.c).
 template <unsigned LineField, std::uint32_t (*Operation)(xreg)>
 constexpr void each_line(code_buffer& code, location x) {
-    append(code,
-           load(x0, field::begin, x),
-           load(x1, field::end, x),
-           mrs(x2, system_register::ctr_el0),
-           ubfx(x2, x2, LineField, 4),
-           movz(x3, 4),
-           lslv(x3, x3, x2),  // bytes of a line
-           sub(x4, x3, 1),
-           bic(x0, x0, x4),
-           Operation(x0),  // loop:
-           add(x0, x0, x3),
-           cmp(x0, x1),
-           b(cond::lo, -12));
+    append(code, load(x0, field::begin, x), load(x1, field::end, x));
+    append(code, mrs(x2, system_register::ctr_el0), ubfx(x2, x2, LineField, 4));
+    append(code, movz(x3, 4), lslv(x3, x3, x2));    // the bytes of a line
+    append(code, sub(x4, x3, 1), bic(x0, x0, x4));  // the first line
+    append(code, Operation(x0), add(x0, x0, x3), cmp(x0, x1), b(cond::lo, -12));
 }
 
 inline constexpr unsigned data_line = 16;        // CTR_EL0.DminLine

@@ -30,12 +30,7 @@ constexpr std::uint32_t observe(xreg from, std::size_t slot) {
 // System call `number`, its arguments being in place in X0 … X5; the result is or-ed into the frame's status.
 constexpr void system_call(code_buffer& code, std::uint32_t number) {
     constexpr auto status = static_cast<std::uint32_t>(8 * word_of(field::status, 0));
-    append(code,
-           movz(x8, number),
-           svc(0),
-           ldr(x1, frame, status),
-           orr(x1, x1, x0),
-           str(x1, frame, status));
+    append(code, movz(x8, number), svc(0), ldr(x1, frame, status), orr(x1, x1, x0), str(x1, frame, status));
 }
 
 }  // namespace cmodx::aarch64

@@ -17,9 +17,11 @@ enum class cond : std::uint8_t { eq, ne, hs, lo, mi, pl, vs, vc, hi, ls, ge, lt,
 // clang-format on
 
 // The domain and the kind of access that a barrier orders (the load kinds: from Armv8 on).
+// clang-format off
 enum class barrier : std::uint8_t {
     oshld = 1, oshst, osh, nshld = 5, nshst, nsh, ishld = 9, ishst, ish, ld = 13, st, sy
 };
+// clang-format on
 
 // An instruction.
 using word = std::uint32_t;
@@ -120,7 +122,8 @@ constexpr word lsr(reg rd, reg rm, unsigned shift, cond c = cond::al) {
 constexpr word transfer(std::uint32_t base, reg rt, reg rn, std::int32_t offset, cond c) {
     require(offset > -4096 && offset < 4096);
     const std::uint32_t up = offset >= 0 ? 1u << 23 : 0;
-    return when(c) | base | up | at(rn, 4, 16) | at(rt, 4, 12) | static_cast<std::uint32_t>(offset < 0 ? -offset : offset);
+    return when(c) | base | up | at(rn, 4, 16) | at(rt, 4, 12) |
+           static_cast<std::uint32_t>(offset < 0 ? -offset : offset);
 }
 // Halfwords: eight bits of magnitude, in two halves.
 constexpr word transfer_half(std::uint32_t base, reg rt, reg rn, std::int32_t offset, cond c) {

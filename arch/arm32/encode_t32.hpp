@@ -40,7 +40,8 @@ constexpr std::uint32_t dmb(barrier option) { return halfwords(0xf3bf, 0x8f50 | 
 
 constexpr std::uint32_t movw(reg rd, std::uint32_t imm16) {
     require(imm16 < 0x10000 && rd != sp && rd != pc);
-    return halfwords(0xf240 | (imm16 >> 11 & 1) << 10 | imm16 >> 12, (imm16 >> 8 & 7) << 12 | at(rd, 4, 8) | (imm16 & 0xff));
+    return halfwords(0xf240 | (imm16 >> 11 & 1) << 10 | imm16 >> 12,
+                     (imm16 >> 8 & 7) << 12 | at(rd, 4, 8) | (imm16 & 0xff));
 }
 
 // S:I1:I2:imm10:imm11:0, where J = NOT(I) EOR S.

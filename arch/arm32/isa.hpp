@@ -29,12 +29,8 @@ struct isa {
     static constexpr void store_code(code_buffer& code, location x, std::size_t size) {
         append(code, load(r0, field::source, x), load(r1, field::target, x));
         if (size > 64) {
-            append(code,
-                   movw(r3, static_cast<std::uint32_t>(size / 4)),
-                   ldr_post(r2, r0, 4),  // loop:
-                   str_post(r2, r1, 4),
-                   subs(r3, r3, immediate{1}),
-                   b(-12, cond::ne));
+            append(code, movw(r3, static_cast<std::uint32_t>(size / 4)));
+            append(code, ldr_post(r2, r0, 4), str_post(r2, r1, 4), subs(r3, r3, immediate{1}), b(-12, cond::ne));
             size %= 4;
         }
         const auto length = static_cast<std::int32_t>(size);
@@ -68,9 +64,7 @@ struct isa {
 
     // mprotect(page, page_length, PROT_READ | (PROT_EXEC or PROT_WRITE)).
     static constexpr void protect(code_buffer& code, bool executable) {
-        append(code,
-               load(r0, field::page),
-               load(r1, field::page_length),
+        append(code, load(r0, field::page), load(r1, field::page_length),
                mov(r2, immediate{executable ? 1u | 4u : 1u | 2u}));
         system_call(code, 125);
     }

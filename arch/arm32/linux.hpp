@@ -22,8 +22,9 @@ void collect_linux_facts(Add&& add) {
     const auto* platform = reinterpret_cast<const char*>(getauxval(AT_PLATFORM));
     if (platform != nullptr) {
         const std::string_view name = platform;
-        add("architecture", name.starts_with("v8") ? std::string_view("armv8")
-                            : name.starts_with("v7") ? std::string_view("armv7") : name);
+        add("architecture", name.starts_with("v8")   ? std::string_view("armv8")
+                            : name.starts_with("v7") ? std::string_view("armv7")
+                                                     : name);
     }
     constexpr long cacheflush = 0x0f0002;  // __ARM_NR_cacheflush
     alignas(64) char range[64] = {};
