@@ -43,6 +43,7 @@ void each_condition(F f) {
 }  // By the value of the field.
 constexpr const char* barriers[] = {"", "oshld", "oshst", "osh", "", "nshld", "nshst", "nsh",
                                     "", "ishld", "ishst", "ish", "", "ld",    "st",    "sy"};
+
 template <class F>
 void each_barrier(F f) {
     for (std::uint8_t i = 0; i < 16; ++i)
