@@ -101,7 +101,7 @@ def failed(record: Record) -> list[str]:
         return [record["status"]]
     if record["status"] != "fail":
         return []
-    gating = ("arch_text", "arch_model", "kernel_abi")
+    gating = ("arch-text", "arch-model", "kernel-abi")
     return [
         w["witness"]
         for w in record["witnesses"]

@@ -46,12 +46,15 @@ def record(of, k, verdict, status, witness="stale"):
         "fresh": 900,
         "outcomes": {"current": 1000 - k, "newer": 0, witness: k},
         "evidence": {
-            "generations": 900,
+            "writes": 900,
             "transitions": 899,
-            "overlap": True,
+            "batches": 6,
+            "observers": 1,
+            "yields": 0,
             "voluntary_switches": 0,
             "involuntary_switches": 1,
         },
+        "sequence_hash": "fedcba9876543210",
         "witnesses": [
             {
                 "witness": witness,
@@ -59,7 +62,7 @@ def record(of, k, verdict, status, witness="stale"):
                 "n": 1000,
                 "upper95": 0.003 if k == 0 else 0.1,
                 "verdict": verdict,
-                "basis": "arch_text",
+                "basis": "arch-text",
                 "source": 'SDM vol.3A "Handling Self- and Cross-Modifying Code"',
                 "reason": "the executor serialized",
             }
@@ -90,7 +93,7 @@ def run(options):
         "machine": {"architecture": architecture, "name": options.machine},
         "facts": {"vendor": "fake"},
         "seed": options.seed,
-        "budget": {"name": options.budget, "seconds_per_test": 0.06},
+        "budget": {"name": options.budget, "seconds_per_test": 0.06, "time_scale": 1.0},
         "command": sys.argv,
         "start": "2026-11-22T12:00:00Z",
     }

@@ -70,7 +70,7 @@ def record(name, status, *witnesses):
         "name": name,
         "status": status,
         "witnesses": [
-            {"witness": w, "k": k, "n": 10, "verdict": v, "basis": "arch_text", "source": "s"} for w, k, v in witnesses
+            {"witness": w, "k": k, "n": 10, "verdict": v, "basis": "arch-text", "source": "s"} for w, k, v in witnesses
         ],
     }
 

@@ -29,7 +29,7 @@ def test_violation_is_one_line_with_what_reproduces_it(checkout):
     done = checkout.matrix()
     assert done.returncode == 1
     (line,) = [line for line in done.stdout.splitlines() if "bad: MP.RF" in line]
-    assert "stale 7 of 1000; arch_text: SDM vol.3A" in line
+    assert "stale 7 of 1000; arch-text: SDM vol.3A" in line
     assert "build/x86_64/cmodx run MP.RF+imm+alias+mfence+ctrl-cpuid --budget quick --seed 7 --time-scale 3" in line
 
 

@@ -51,7 +51,9 @@ def test_every_object_is_closed():
 def test_words_agree_with_the_contract(name, enumeration):
     source = (tree.root / "arch" / "arch.hpp").read_text(encoding="utf-8")
     body = re.search(rf"enum class {enumeration} : [^{{]*{{(.*?)}};", source, re.DOTALL)[1]
-    assert definitions[name]["enum"] == re.findall(r"\w+", re.sub(r"//.*", "", body))
+    words = re.findall(r"\w+", re.sub(r"//.*", "", body))
+    # A basis is spelt with a dash in results.
+    assert definitions[name]["enum"] == [word.replace("_", "-") if name == "basis" else word for word in words]
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def put(*path_and_value):
         put("tests", 0, "witnesses", 0, "verdict", "maybe"),
         put("tests", 0, "witnesses", 0, "k", 1.5),
         put("tests", 0, "origin", "twin"),
-        put("tests", 0, "evidence", "overlap", 1),
+        put("tests", 0, "evidence", "batches", True),
         lambda d: d["tests"][0].pop("trials"),
         lambda d: d["tests"][1]["omits"].pop("step"),
     ],
@@ -144,10 +146,7 @@ class TestRealOutput:
         assert [record["name"] for record in made["tests"]] == names
         assert made["complete"] and made["seed"] == 3 and made["machine"]["name"] == "native"
         assert made["machine"]["architecture"] == tree.host_architecture()
-        lines = tmp_path / "r.json.jsonl"
-        if lines.exists():
-            salvaged = results.salvage(lines)
-            assert results.schema_faults(salvaged) == [] and salvaged["tests"] == made["tests"]
+        assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
 
     def test_killed_run_leaves_its_lines(self, tmp_path):
         output = tmp_path / "r.json"
