@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sites of all four architectures: their blocks are what their layouts say, and a torn patch does not read as whole.
+// The sites of all four architectures: a block is what its layout says, and a torn patch does not read as whole.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -95,7 +95,7 @@ TEST(sites, generations_differ_and_repeat) {
     });
 }
 
-// A patch of g whose units named in `mask` are those of h.
+// The patch of g, but the units in `mask` are those of h's.
 bytes mixture(const bytes& g, const bytes& h, unsigned mask, std::size_t unit) {
     bytes mixed = g;
     for (std::size_t i = 0; i < mixed.size(); ++i) {

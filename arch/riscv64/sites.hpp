@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sites of riscv64: the pieces of code that are modified. A site changes a0 and t0, nothing else.
 //
-// Every patched instruction is of 4 bytes and each pair of generations differs in a way that survives tearing between
-// the halfwords, which is what a misaligned one is exposed to (RISC-V profiles, "Ziccif").
+// With the C extension a fetch of an instruction at 2 mod 4 may tear between its halfwords (RISC-V profiles, "Ziccif"),
+// so generations differ in both halves where the instruction allows it: imm in 15 of 16 pairs, branch where one is
+// even and the other odd, nop_branch always.
 #pragma once
 
 #include "arch/riscv64/stub.hpp"
