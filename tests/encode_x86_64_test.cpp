@@ -279,6 +279,13 @@ TEST(encode_x86_64, a_wrong_bit_is_caught) {
     EXPECT_LT(missed, flips / 20);
 }
 
+static_assert([] {
+    std::uint8_t bytes[16] = {};
+    code_buffer code{bytes, sizeof bytes};
+    mov_m64_r64(code, {reg::r12, -8}, reg::r15);
+    return code.size == 5 && bytes[0] == 0x4d && bytes[4] == 0xf8;
+}());
+
 TEST(encode_x86_64_death, a_field_out_of_range_traps) {
     std::uint8_t bytes[16];
     code_buffer code{bytes, sizeof bytes};

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arch/aarch64/isa.hpp"
@@ -186,8 +187,15 @@ TEST(sites, branch_leads_to_its_pad_and_a_mixture_to_one_that_tells) {
         std::set<bytes> pads;
         for (unsigned g = 0; g < branch.generations; ++g) EXPECT_TRUE(pads.insert(pad_at(patch_of(branch, g))).second);
         std::set<bytes> torn;
-        for_each_mixture(branch, 1, [&](unsigned, unsigned, const bytes& mixed) { torn.insert(pad_at(mixed)); });
+        std::set<std::pair<unsigned, unsigned>> pairs;
+        for_each_mixture(branch, 1, [&](unsigned g, unsigned h, const bytes& mixed) {
+            torn.insert(pad_at(mixed));
+            pairs.insert({g, h});
+        });
         EXPECT_EQ(torn.size(), 1u);
+        if (a.granule == 1) {
+            EXPECT_EQ(pairs.size(), 16u * 15 / 2);  // whichever two, there is a mixture that tells
+        }
         for (const bytes& pad : torn) EXPECT_FALSE(pads.contains(pad));
     }
 }
