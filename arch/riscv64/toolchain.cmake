@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# Cross compilation for riscv64 Linux with Debian's compilers; CMODX_EMULATOR runs what was built.
+# Cross-compiles for riscv64 Linux with Debian's compilers.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR riscv64)
 set(CMAKE_C_COMPILER riscv64-linux-gnu-gcc)
 set(CMAKE_CXX_COMPILER riscv64-linux-gnu-g++)
-
+set(CMAKE_FIND_ROOT_PATH /usr/riscv64-linux-gnu)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
-set(CMAKE_FIND_ROOT_PATH /usr/riscv64-linux-gnu)
-
 if(DEFINED CMODX_EMULATOR)
   set(CMAKE_CROSSCOMPILING_EMULATOR ${CMODX_EMULATOR})
 endif()
