@@ -99,6 +99,13 @@ def test_a_line_says_nothing_of_what_is_merely_seen():
     assert [v.test for v in judged(record("a2", "seen", ("stale", 3, "allowed")), lines=[line("a*")]).idle] == ["a*"]
 
 
+def test_a_line_says_nothing_of_what_only_an_inference_forbids():
+    seen = record("a2", "seen", ("stale", 3, "forbidden"))
+    seen["witnesses"][0]["basis"] = "inferred"
+    result = judged(record("a1", "fail", ("stale", 3, "forbidden")), seen, lines=[line("a*")])
+    assert result.conformant and result.marks["a2"] is Mark.seen
+
+
 def test_a_listed_witness_that_is_not_shown_is_an_unexpected_pass():
     failing = record("a", "fail", ("stale", 0, "forbidden"), ("torn", 1, "forbidden"))
     result = judged(failing, lines=[line("a"), line("a", "torn")])

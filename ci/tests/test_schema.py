@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from cmodx_ci import results, tree
+from cmodx_ci import expected, results, tree
 
 from conftest import fake
 
@@ -54,6 +54,13 @@ def test_words_agree_with_the_contract(name, enumeration):
     words = re.findall(r"\w+", re.sub(r"//.*", "", body))
     # A basis is spelt with a dash in results.
     assert definitions[name]["enum"] == [word.replace("_", "-") if name == "basis" else word for word in words]
+
+
+def test_gating_bases_agree_with_the_contract():
+    source = (tree.root / "arch" / "arch.hpp").read_text(encoding="utf-8")
+    last = re.search(r"gates\(basis b\) \{ return b <= basis::(\w+); \}", source)[1].replace("_", "-")
+    every = definitions["basis"]["enum"]
+    assert expected.gating == tuple(every[: every.index(last) + 1])
 
 
 @pytest.fixture
