@@ -98,6 +98,9 @@ enum class field : std::uint8_t {
     page_length,          // flip: bytes
     scratch,              // address of 64 bytes of the thread's own, 16-byte aligned
     status,               // bitwise or of what the system calls returned: not 0 if one failed
+    rounds,               // how many rounds the stub may still make; it makes one at least
+    last_flag,            // a round that observed another flag or value than these is the stub's last
+    last_value,
     observed,             // `observations` words: what the events saw, in program order
     site = observed + 4,  // then, for each location: entry of the site, executable address
     target,               // first modified byte, by the writable address
@@ -147,13 +150,14 @@ struct site_layout {
 // The contract. `isa` is a type without state in arch/NAME/, namespace cmodx::NAME.
 
 template <class A>
-concept back_end = requires(code_buffer& code, location x, std::size_t slot, std::size_t size, bool flag) {
+concept back_end = requires(code_buffer& code, location x, std::size_t slot, std::size_t size, bool flag,
+                           std::uint8_t slots) {
     { A::name } -> std::convertible_to<std::string_view>;
     { A::word_size } -> std::convertible_to<std::size_t>;  // bytes of a frame's word
     { A::granule } -> std::convertible_to<std::size_t>;    // bytes: instructions start at multiples of it
     { A::steps } -> std::convertible_to<std::span<const step>>;
     { A::sites } -> std::convertible_to<std::span<const site_layout>>;
-    // A thread's stub: prologue, events and steps in program order, epilogue.
+    // A thread's stub: prologue, events and steps in program order, perhaps again, epilogue.
     { A::prologue(code) };
     { A::epilogue(code) };
     { A::store_code(code, x, size) };             // copy `size` bytes from source to target
@@ -163,6 +167,9 @@ concept back_end = requires(code_buffer& code, location x, std::size_t slot, std
     { A::load_flag(code, x, slot, flag) };        // observe the flag; true: as an acquire
     { A::protect(code, flag) };                   // mprotect the page range: true: read+execute, false: read+write
     { A::trap(code) };                            // one instruction of `granule` bytes that raises a signal
+    // Subtracts 1 from `rounds`; goes back to offset `size` in the code unless it is 0 then, or an observation of the
+    // set (bit = slot) of flags differs from last_flag, or one of fetched values from last_value.
+    { A::again(code, size, slots, slots) };
 };
 
 // A back end behind values, for code that walks all four.
@@ -181,6 +188,7 @@ struct architecture {
     void (*load_flag)(code_buffer&, location, std::size_t slot, bool acquire);
     void (*protect)(code_buffer&, bool executable);
     void (*trap)(code_buffer&);
+    void (*again)(code_buffer&, std::size_t begin, std::uint8_t flags, std::uint8_t values);
 };
 
 template <back_end A>
@@ -198,7 +206,8 @@ constexpr architecture describe() {
             .store_flag = A::store_flag,
             .load_flag = A::load_flag,
             .protect = A::protect,
-            .trap = A::trap};
+            .trap = A::trap,
+            .again = A::again};
 }
 
 }  // namespace cmodx

@@ -22,10 +22,11 @@ struct coff {
     static constexpr std::uint16_t needs_generations = 16;  // with two, later cannot be told from earlier
 
     static outcome classify(const round_view& r) {
-        if (r.observed(0) == r.observed(1)) return r.compare(r.observed(1), r.flag());
+        if (r.observed(0) == r.observed(1) && !r.changed()) return outcome::current;
         const int first = r.generation(r.observed(0));
         const int second = r.generation(r.observed(1));
         if (first < 0 || second < 0) return outcome_of(witness::torn);
+        if (first == second) return outcome::newer;
         if (!r.can_order()) return outcome::ambiguous;
         return r.distance(first, second) < 0 ? outcome_of(witness::new_then_old) : outcome::newer;
     }

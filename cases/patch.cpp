@@ -16,11 +16,14 @@ struct patch {
     static constexpr event t0[] = {{act::store_code}, {act::steps}};
     static constexpr event t1[] = {{act::fetch, 0, 0}, {act::steps}};
     static constexpr program programs[] = {{t0}, {t1}};
-    static constexpr witness seeks[] = {witness::torn, witness::fault, witness::stale, witness::never_new};
+    static constexpr witness seeks[] = {witness::torn, witness::fault, witness::never_new};
     static constexpr mapping paths[] = {mapping::same, mapping::alias};
     static constexpr bool sweeps_placement = true;
 
-    static outcome classify(const round_view& r) { return r.compare(r.observed(0), r.flag()); }
+    static outcome classify(const round_view& r) {
+        if (r.generation(r.observed(0)) < 0) return outcome_of(witness::torn);
+        return r.changed() ? outcome::newer : outcome::current;
+    }
 };
 
 const define<patch> entry;

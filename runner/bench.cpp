@@ -11,15 +11,14 @@
 namespace cmodx {
 namespace {
 
+// The bare loop: nothing but the call, for as long as the batch lasts.
 void bare_calls(worker& w) {
     const batch& b = *w.in;
-    std::array<void (*)(), most_instances> sites = {};
-    for (unsigned k = 0; k < b.instance_count; ++k)
-        sites[k] = reinterpret_cast<void (*)()>(w.lanes[k].frame[word_of(field::site, 0)]);
-    w.current = w.lanes.data();
     while (!b.stopped()) {
-        for (unsigned n = 0; n < 64; ++n) sites[b.instance_count == 1 ? 0 : w.random.below(b.instance_count)]();
-        w.counts.rounds += 64;
+        w.current = &w.lanes[b.instance_count == 1 ? 0 : w.random.below(b.instance_count)];
+        auto* const site = reinterpret_cast<void (*)()>(w.current->frame[word_of(field::site, 0)]);
+        for (unsigned n = 0; n < 256; ++n) site();
+        w.counts.rounds += 256;
     }
 }
 

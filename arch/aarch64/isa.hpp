@@ -67,6 +67,20 @@ struct isa {
     }
 
     static constexpr void trap(code_buffer& code) { append(code, udf(0)); }
+
+    static constexpr void again(code_buffer& code, std::size_t begin, std::uint8_t flags, std::uint8_t values) {
+        append(code, load(x0, field::rounds), subs(x0, x0, 1), store(x0, field::rounds), movz(x1, 0));
+        const auto compare = [&](std::uint8_t slots, field last) {
+            for (std::size_t slot = 0; slot < observations; ++slot) {
+                if ((slots >> slot & 1) == 0) continue;
+                append(code, observed(x2, slot), load(x3, last), eor(x2, x2, x3), orr(x1, x1, x2));
+            }
+        };
+        compare(flags, field::last_flag);
+        compare(values, field::last_value);
+        append(code, cbnz(x1, 8));
+        append(code, cbnz(x0, static_cast<std::int64_t>(begin) - static_cast<std::int64_t>(code.size)));
+    }
 };
 static_assert(back_end<isa>);
 

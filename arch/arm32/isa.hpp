@@ -69,6 +69,21 @@ struct isa {
         system_call(code, 125);
     }
 
+    static constexpr void again(code_buffer& code, std::size_t begin, std::uint8_t flags, std::uint8_t values) {
+        append(code, load(r0, field::rounds), sub(r0, r0, immediate{1}), store(r0, field::rounds),
+               mov(r1, immediate{0}));
+        const auto compare = [&](std::uint8_t slots, field last) {
+            for (std::size_t slot = 0; slot < observations; ++slot) {
+                if ((slots >> slot & 1) == 0) continue;
+                append(code, observed(r2, slot), load(r3, last), eor(r2, r2, r3), orr(r1, r1, r2));
+            }
+        };
+        compare(flags, field::last_flag);
+        compare(values, field::last_value);
+        append(code, cmp(r1, immediate{0}), b(12, cond::ne), cmp(r0, immediate{0}));
+        append(code, b(static_cast<std::int64_t>(begin) - static_cast<std::int64_t>(code.size), cond::ne));
+    }
+
     static constexpr void trap(code_buffer& code) { append(code, udf(0)); }
 };
 static_assert(back_end<isa>);

@@ -83,7 +83,7 @@ constexpr bool races_outside_class(const question& q) { return races(q) && !in_c
 inline constexpr statement statements[] = {
     {.seen = broken, .holds = detail::in_class, .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = concurrent_modification,
-     .reason = "both instructions are in the class that may be exchanged while it runs: the old one or the new one executes"},
+     .reason = "both instructions are in the class that may be exchanged while they run: one of the two executes"},
     {.holds = detail::races_outside_class, .ruling = verdict::unpredictable, .strength = basis::arch_text,
      .source = concurrent_modification,
      .reason = "the instruction runs while it is modified and is not in the class for which that is defined"},
@@ -95,13 +95,14 @@ inline constexpr statement statements[] = {
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
      .reason = "with IDC=1 and DIC=1 no maintenance is needed: the store was complete, then the context synchronized"},
 
-    {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first), .found = detail::written_in_order,
+    {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first),
+     .found = detail::written_in_order,
      .ruling = verdict::forbidden, .strength = basis::inferred, .source = synchronization,
      .reason = "the first modification was maintained and every context synchronized before the second was made"},
     {.between = set_of(relation::same_location, relation::two_locations),
      .seen = set_of(witness::new_then_old, witness::second_first),
      .ruling = verdict::allowed, .strength = basis::arch_text, .source = synchronization,
-     .reason = "an instruction may be fetched any number of times, from caches that are not coherent; fetches are not ordered"},
+     .reason = "fetches are not ordered, and are made from caches that are not coherent"},
 
     {.seen = not_new, .paths = set_of(mapping::flip),
      .ruling = verdict::allowed, .strength = basis::kernel_impl, .source = linux_pte,

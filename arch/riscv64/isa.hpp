@@ -102,6 +102,27 @@ struct isa {
     }
 
     static constexpr void trap(code_buffer& c) { put_short(c, c_ebreak()); }
+
+    static constexpr void again(code_buffer& c, std::size_t begin, std::uint8_t flags, std::uint8_t values) {
+        load_word(c, reg::t0, field::rounds);
+        put(c, addi(reg::t0, reg::t0, -1));
+        store_word(c, reg::t0, word_of(field::rounds, 0));
+        load_immediate(c, reg::t1, 0);
+        const auto compare = [&](std::uint8_t slots, field last) {
+            for (std::size_t slot = 0; slot < observations; ++slot) {
+                if ((slots >> slot & 1) == 0) continue;
+                load_word(c, reg::t2, word_of_observed(slot));
+                load_word(c, reg::t3, last);
+                put(c, xor_(reg::t2, reg::t2, reg::t3));
+                put(c, or_(reg::t1, reg::t1, reg::t2));
+            }
+        };
+        compare(flags, field::last_flag);
+        compare(values, field::last_value);
+        put(c, bne(reg::t1, reg::zero, 8 + 4));  // over BEQ and JAL, which reaches further than a branch
+        put(c, beq(reg::t0, reg::zero, 8));
+        put(c, jal(reg::zero, static_cast<std::int32_t>(begin) - static_cast<std::int32_t>(c.size)));
+    }
 };
 
 static_assert(back_end<isa>);

@@ -105,6 +105,28 @@ struct isa {
     }
 
     static constexpr void trap(code_buffer& c) { int3(c); }
+
+    static constexpr void again(code_buffer& c, std::size_t begin, std::uint8_t flags, std::uint8_t values) {
+        mov_r64_m64(c, reg::dx, word(field::rounds));
+        dec_r64(c, reg::dx);
+        mov_m64_r64(c, word(field::rounds), reg::dx);
+        xor_r32_r32(c, reg::cx, reg::cx);
+        const auto compare = [&](std::uint8_t slots, field last) {
+            for (std::size_t slot = 0; slot < observations; ++slot) {
+                if ((slots >> slot & 1) == 0) continue;
+                mov_r64_m64(c, reg::ax, word(word_of_observed(slot)));
+                mov_r64_m64(c, reg::si, word(last));
+                xor_r64_r64(c, reg::ax, reg::si);
+                or_r64_r64(c, reg::cx, reg::ax);
+            }
+        };
+        compare(flags, field::last_flag);
+        compare(values, field::last_value);
+        test_r64_r64(c, reg::cx, reg::cx);
+        jcc_rel8(c, condition::ne, 9);  // over TEST and JNE rel32
+        test_r64_r64(c, reg::dx, reg::dx);
+        jcc_rel32(c, condition::ne, static_cast<std::int32_t>(begin) - static_cast<std::int32_t>(c.size + 6));
+    }
 };
 
 static_assert(back_end<isa>);

@@ -35,6 +35,7 @@ inline void assemble(const test& t, std::size_t index, code_buffer& code) {
     const bool release = contains(steps, "stlr") || contains(steps, "rel");
     const bool acquire = contains(steps, "acq");
     a.prologue(code);
+    const std::size_t begin = code.size;
     for (const event& e : t.form->programs[index].events) {
         switch (e.what) {
             case act::store_code:
@@ -49,6 +50,15 @@ inline void assemble(const test& t, std::size_t index, code_buffer& code) {
             case act::load_flag: a.load_flag(code, e.where, e.slot, acquire); break;
             case act::fetch: a.fetch(code, e.where, e.slot); break;
         }
+    }
+    if (index != 0) {  // an observer stays in its stub for as long as nothing new is seen
+        const auto slots = [&](act what) {
+            unsigned set = 0;
+            for (const event& e : t.form->programs[index].events)
+                if (e.what == what) set |= 1u << e.slot;
+            return static_cast<std::uint8_t>(set);
+        };
+        a.again(code, begin, slots(act::load_flag), slots(act::fetch));
     }
     a.epilogue(code);
 }

@@ -149,7 +149,7 @@ class trial {
                 lane& l = workers_[t].lanes[k];
                 l = {};
                 l.of = &i;
-                l.last_value = batch_.tokens[0];
+                l.see(batch_.tokens[0], 0);
                 const auto set = [&](std::size_t word, std::uintptr_t value) { l.frame[word] = value; };
                 set(static_cast<std::size_t>(field::clear_cache), platform::clear_cache_function());
                 set(static_cast<std::size_t>(field::page), executable + slot);
@@ -192,7 +192,7 @@ class trial {
             w.random = random_source(random_.next());
             w.counts = {};
             w.warm = false;
-            w.value_slot = value_slot();
+            w.value_word = word_of_observed(last_fetch_of(test_->form->programs[threads() - 1]));
             w.loop = t == 0 ? test_->form->writer
                             : (options_->replace_executor != nullptr ? options_->replace_executor : test_->form->executor);
             const std::size_t cpu = (a.first_cpu + t) % options_->cpus.size();
@@ -208,12 +208,6 @@ class trial {
             if (batch_.broken.load() != nullptr) result.error = batch_.broken.load();
         }
         platform::unmap(memory);
-    }
-
-    std::size_t value_slot() const {
-        for (const event& e : test_->form->programs[threads() - 1].events)
-            if (e.what == act::fetch) return word_of_observed(e.slot);
-        return word_of_observed(0);
     }
 
     const test* test_ = nullptr;

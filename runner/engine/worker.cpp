@@ -13,8 +13,9 @@ void warm_up(worker& w) {
         for (unsigned n = 0; n < 3; ++n) {
             lane& l = w.lanes[k];
             w.current = &l;
+            l.frame[static_cast<std::size_t>(field::rounds)] = 1;
             w.run(l.frame.data());
-            if (static_cast<std::uint32_t>(l.frame[w.value_slot]) != w.in->tokens[0])
+            if (static_cast<std::uint32_t>(l.frame[w.value_word]) != w.in->tokens[0])
                 w.in->broken.store("the unmodified code did not return what it should");
         }
 }
@@ -35,8 +36,9 @@ void settle(worker& w) {
         const std::uint64_t begin = platform::nanoseconds();
         for (;;) {
             const std::uint32_t flag = l.of->flag.load(std::memory_order_acquire);
+            l.frame[static_cast<std::size_t>(field::rounds)] = 1;
             w.run(l.frame.data());
-            if (static_cast<std::uint32_t>(l.frame[w.value_slot]) == w.in->tokens[flag & 0xff]) break;
+            if (static_cast<std::uint32_t>(l.frame[w.value_word]) == w.in->tokens[flag & 0xff]) break;
             if (platform::nanoseconds() - begin < settle_nanoseconds) continue;
             ++w.counts.count[static_cast<std::size_t>(outcome_of(witness::never_new))];
             note_first(w, l, outcome_of(witness::never_new), flag);
@@ -73,6 +75,7 @@ void on_fault(void* argument, int signal, std::uintptr_t pc) {
     }
     lane& l = *w.current;
     const bool first = !w.counts.first.present;
+    l.steady = false;
     ++w.counts.count[static_cast<std::size_t>(outcome_of(witness::fault))];
     ++w.counts.rounds;
     note_first(w, l, outcome_of(witness::fault), l.of->flag.load(std::memory_order_relaxed));

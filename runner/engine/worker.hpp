@@ -57,6 +57,15 @@ struct lane {
     instance* of = nullptr;
     std::uint32_t last_flag = 0;
     std::uint32_t last_value = 0;
+    bool steady = false;  // the last round saw what the one before it saw, which was this:
+    outcome steady_outcome = outcome::current;
+
+    void see(std::uint32_t value, std::uint32_t flag) {
+        last_value = value;
+        last_flag = flag;
+        frame[static_cast<std::size_t>(field::last_value)] = value;
+        frame[static_cast<std::size_t>(field::last_flag)] = flag;
+    }
 };
 
 struct worker {
@@ -72,7 +81,7 @@ struct worker {
     bool writes = false;
     bool warm = false;
     platform::switches before;    // when the loop began
-    std::size_t value_slot = 0;   // word of the frame that holds what the first fetch saw
+    std::size_t value_word = 0;   // word of the frame that holds what the last fetch saw
     void (*loop)(worker&) = nullptr;
 };
 
@@ -87,6 +96,8 @@ class round_view {
     }
     std::uint32_t flag() const { return flag_; }
 
+    // Whether the first fetch saw another value than the round before.
+    bool changed() const { return observed(0) != lane_.last_value; }
     // Judges a fetched value against the generation `base` that is known to have been published.
     outcome compare(std::uint32_t value, std::uint32_t base) const {
         if (value == worker_.in->tokens[base & 0xff]) [[likely]] return outcome::current;
@@ -130,6 +141,14 @@ void note_first(worker& w, const lane& l, outcome what, std::uint32_t flag);
 // A fruitless try: spins, and gives the CPU away when it has lasted long.
 void wait_a_little(worker& w);
 
+// The slot that the last fetch of a thread observes.
+constexpr std::size_t last_fetch_of(const program& p) {
+    std::size_t slot = 0;
+    for (const event& e : p.events)
+        if (e.what == act::fetch) slot = e.slot;
+    return slot;
+}
+
 // What the loops need to know of a shape's programs, at compile time.
 template <class S>
 struct traits {
@@ -142,11 +161,7 @@ struct traits {
     static constexpr bool publishes = has(0, act::store_flag);
     static constexpr bool writer_observes = observer == 0;
     static constexpr bool reads_flag = has(observer, act::load_flag);
-    static constexpr std::size_t value_slot = [] {  // the first fetch
-        for (const event& e : S::programs[observer].events)
-            if (e.what == act::fetch) return std::size_t{e.slot};
-        return std::size_t{0};
-    }();
+    static constexpr std::size_t last_fetch = last_fetch_of(S::programs[observer]);
 };
 
 inline bool all_acknowledged(const batch& b, const instance& i) {
@@ -157,26 +172,22 @@ inline bool all_acknowledged(const batch& b, const instance& i) {
 }
 
 template <class S>
-inline void count_round(worker& w, lane& l, std::uint32_t flag, bool leads, std::size_t value_slot) {
+inline outcome count_round(worker& w, const lane& l, std::uint32_t flag, bool leads) {
     const outcome what = S::classify(round_view(w, l, flag, leads));
     ++w.counts.count[static_cast<std::size_t>(what)];
     ++w.counts.rounds;
-    const auto value = static_cast<std::uint32_t>(l.frame[word_of_observed(value_slot)]);
-    if (value != l.last_value) {
-        l.last_value = value;
+    if (static_cast<std::uint32_t>(l.frame[word_of_observed(traits<S>::last_fetch)]) != l.last_value)
         ++w.counts.transitions;
-    }
     if (what >= outcome::first_witness) [[unlikely]] note_first(w, l, what, flag);
+    return what;
 }
 
 // Modifies, maintains, publishes, as fast as the batch's pace lets it.
 template <class S>
 void writer_loop(worker& w) {
     batch& b = *w.in;
-    unsigned next = 0;
     while (!b.stopped()) {
-        next = b.instance_count == 1 ? 0 : w.random.below(b.instance_count);
-        lane& l = w.lanes[next];
+        lane& l = w.lanes[b.instance_count == 1 ? 0 : w.random.below(b.instance_count)];
         instance& i = *l.of;
         if (b.acknowledged && !all_acknowledged(b, i)) {
             wait_a_little(w);
@@ -194,43 +205,56 @@ void writer_loop(worker& w) {
         if constexpr (!traits<S>::publishes) i.flag.store(generation, std::memory_order_release);
         if constexpr (traits<S>::writer_observes) {
             ++w.counts.fresh;
-            count_round<S>(w, l, generation, false, traits<S>::value_slot);
+            count_round<S>(w, l, generation, false);
+            l.see(static_cast<std::uint32_t>(l.frame[word_of_observed(traits<S>::last_fetch)]), generation);
         }
         if (b.pace != 0)
-            for (std::uint32_t spins = w.random.below(2 * b.pace); spins != 0; --spins) platform::pause();
+            for (std::uint32_t spins = w.random.below(2 * b.pace); spins != 0 && !b.stopped(); --spins) platform::pause();
     }
 }
 
-// Runs the site again and again (or once for each generation, when exclusive) and classifies what it saw. No
-// system call, unless the writer makes no progress for long; the round after one is not counted as fresh.
+// Runs the site again and again (or once for each generation, when exclusive) and classifies what it saw. The rounds
+// in which nothing changed are made inside the stub. No system call, unless the writer makes no progress for long;
+// the round after one is not counted as fresh.
 template <class S>
 void executor_loop(worker& w) {
+    constexpr std::uint32_t most_rounds = 256;  // inside the stub, before the batch's end is looked at
+    constexpr std::size_t last_slot = traits<S>::last_fetch;
     batch& b = *w.in;
-    unsigned next = 0;
     while (!b.stopped()) {
-        for (unsigned n = 0; n < 64; ++n) {
-            next = b.instance_count == 1 ? 0 : w.random.below(b.instance_count);
-            lane& l = w.lanes[next];
-            instance& i = *l.of;
-            std::uint32_t flag = 0;
-            if (!traits<S>::reads_flag || b.exclusive) flag = i.flag.load(std::memory_order_relaxed);
-            if (b.exclusive && flag == l.last_flag) {
-                wait_a_little(w);
-                break;
-            }
-            w.current = &l;
-            w.run(l.frame.data());
-            if constexpr (traits<S>::reads_flag) flag = static_cast<std::uint32_t>(l.frame[word_of_observed(0)]);
-            const bool fresh = flag != l.last_flag;
-            count_round<S>(w, l, flag, !(fresh && b.acknowledged), traits<S>::value_slot);
-            if (fresh) {
-                l.last_flag = flag;
-                if (!w.tainted) ++w.counts.fresh;
-                w.waited = 0;
-                if (b.acknowledged) i.seen[w.observer].generation.store(flag, std::memory_order_release);
-            }
-            w.tainted = false;
+        lane& l = w.lanes[b.instance_count == 1 ? 0 : w.random.below(b.instance_count)];
+        instance& i = *l.of;
+        if (b.exclusive && i.flag.load(std::memory_order_relaxed) == l.last_flag) {
+            wait_a_little(w);
+            continue;
         }
+        const std::uint32_t most = l.steady && !b.exclusive ? most_rounds : 1;
+        auto& rounds = l.frame[static_cast<std::size_t>(field::rounds)];
+        rounds = most;
+        w.current = &l;
+        w.run(l.frame.data());
+        const std::uint64_t unchanged = most - rounds - 1;  // the last one may have changed
+        w.counts.rounds += unchanged;
+        w.counts.count[static_cast<std::size_t>(l.steady_outcome)] += unchanged;
+
+        const auto value = static_cast<std::uint32_t>(l.frame[word_of_observed(last_slot)]);
+        std::uint32_t flag = l.last_flag;
+        if constexpr (traits<S>::reads_flag) flag = static_cast<std::uint32_t>(l.frame[word_of_observed(0)]);
+        const bool fresh = traits<S>::reads_flag ? flag != l.last_flag : value != l.last_value;
+        const outcome what = count_round<S>(w, l, flag, !(fresh && b.acknowledged));
+        l.steady = !fresh && value == l.last_value;
+        l.steady_outcome = what;
+        if (!l.steady) l.see(value, flag);
+        if constexpr (!traits<S>::reads_flag) {
+            flag = i.flag.load(std::memory_order_acquire);  // a lower bound of what the next round can see
+            l.see(value, flag);
+        }
+        if (fresh) {
+            if (!w.tainted) ++w.counts.fresh;
+            w.waited = 0;
+        }
+        if (b.acknowledged) i.seen[w.observer].generation.store(flag, std::memory_order_release);
+        w.tainted = false;
     }
 }
 
