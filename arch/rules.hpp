@@ -77,15 +77,17 @@ inline constexpr std::uint8_t handed_over =
 inline constexpr std::uint8_t not_new = set_of(witness::stale, witness::torn, witness::fault, witness::never_new);
 inline constexpr std::uint8_t broken = set_of(witness::torn, witness::fault);
 
+constexpr bool everywhere(const question&) { return true; }
+
 // A sentence of a manual, applied: on what it bears, what it requires, what it rules.
 struct statement {
-    std::uint8_t between = anything;           // set of relation
-    std::uint8_t seen = anything;              // set of witness
-    std::uint8_t paths = anything;             // set of mapping
-    std::string_view when{};                   // facts that must be known to hold
-    bool (*holds)(const question&) = nullptr;  // of the site and its placement
-    effects with = 0;                          // done somewhere in the timeline
-    chain found{};                             // empty: nothing is required
+    std::uint8_t between = anything;              // set of relation
+    std::uint8_t seen = anything;                 // set of witness
+    std::uint8_t paths = anything;                // set of mapping
+    std::string_view when{};                      // facts that must be known to hold
+    bool (*holds)(const question&) = everywhere;  // of the site and its placement
+    effects with = 0;                             // done somewhere in the timeline
+    chain found{};                                // empty: nothing is required
     verdict ruling;
     basis strength;
     std::string_view source;

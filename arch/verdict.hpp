@@ -195,7 +195,7 @@ constexpr judgement judge(const architecture_rules& rules, const question& q) {
     const timeline t(rules, q);
     for (const statement& s : rules.statements) {
         if (!contains(s.between, q.between) || !contains(s.seen, q.seen) || !contains(s.paths, q.path)) continue;
-        if (!known(s.when, q.facts) || (s.holds != nullptr && !s.holds(q))) continue;
+        if (!known(s.when, q.facts) || !s.holds(q)) continue;
         if (s.with != 0 && !t.does(s.with)) continue;
         if (s.found[0].what == 0) return {s.ruling, s.strength, s.source, s.reason};
         for (unsigned level = 0; level <= static_cast<unsigned>(basis::inferred); ++level) {

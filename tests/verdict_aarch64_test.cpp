@@ -70,6 +70,22 @@ TEST(verdict_aarch64, barriers_of_half_strength) {
     EXPECT_EQ(same("dc.cvau-dmb.ish-ic.ivau-dmb.ish-isb", idc0_dic0), allowed);
 }
 
+TEST(verdict_aarch64, invalidation_is_completed_before_the_isb) {
+    EXPECT_EQ(answer(aarch64::rules, {.between = relation::same_thread, .writer = "dc.cvau-dsb.ish-ic.ivau-isb"}),
+              allowed);
+    EXPECT_EQ(answer(aarch64::rules, {.writer = "dc.cvau-dsb.ish", .executor = "ctrl-isb-ic.ivau-isb"}), allowed);
+    EXPECT_EQ(answer(aarch64::rules, {.writer = "dc.cvau-dsb.ish-ic.ivau-membarrier", .executor = "ctrl"}), allowed);
+}
+
+// The executor's steps stand between two rounds there, not between what it saw and its fetch.
+TEST(verdict_aarch64, steps_of_an_executor_that_is_told_nothing_count_for_nothing) {
+    ask a = {
+        .between = relation::concurrent, .writer = maintain, .executor = "isb", .site = "branch", .exclusive = false};
+    EXPECT_EQ(answer(aarch64::rules, a), allowed);
+    a.writer = "dc.cvau-dsb.ish-ic.ivau-dsb.ish-membarrier";
+    EXPECT_EQ(answer(aarch64::rules, a), forbidden);
+}
+
 TEST(verdict_aarch64, isb_is_needed_whatever_the_caches_are) {
     for (const facts& f : {idc0_dic0, idc1_dic0, idc1_dic1}) {
         EXPECT_EQ(answer(aarch64::rules, {.between = relation::same_thread, .writer = maintain, .machine = f}),

@@ -105,6 +105,8 @@ TEST(verdict_x86_64, leaving_the_kernel_is_no_contract) {
 TEST(verdict_riscv64, fence_i_is_local) {
     EXPECT_EQ(answer(riscv64::rules, {.writer = "fence.i-fence.w.w", .executor = "ctrl"}), allowed);
     EXPECT_EQ(answer(riscv64::rules, {.writer = "fence.w.w", .executor = "ctrl-fence.i"}), forbidden);
+    EXPECT_EQ(answer(riscv64::rules, {.writer = "fence.w.w", .executor = "fence.i"}), forbidden)
+        << "the manual's own example has no branch";
     EXPECT_EQ(answer(riscv64::rules, {.writer = "", .executor = "ctrl-fence.i"}), allowed)
         << "the stores are not ordered";
     EXPECT_EQ(answer(riscv64::rules, {.writer = "flush_icache", .executor = "ctrl"}), forbidden);
@@ -137,6 +139,10 @@ TEST(verdict_riscv64, ziccif_covers_four_aligned_bytes) {
     EXPECT_EQ(answer(riscv64::rules, a), unspecified);
     a.at = {64, 4};
     EXPECT_EQ(answer(riscv64::rules, a), forbidden);
+    a.at = {};
+    a.patch_size = 8;
+    EXPECT_EQ(answer(riscv64::rules, a), unspecified);
+    a.patch_size = 4;
     a.machine = {};
     EXPECT_EQ(answer(riscv64::rules, a), unspecified);
 }

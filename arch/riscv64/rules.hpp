@@ -126,6 +126,7 @@ inline constexpr protocol protocols[] = {
     {relation::same_thread, protocol::origin::sufficient, "clear_cache"},
     {relation::same_thread, protocol::origin::practice, ""},
     {relation::cross_thread, protocol::origin::sufficient, "fence.w.w", "ctrl-fence.i"},
+    {relation::cross_thread, protocol::origin::sufficient, "fence.w.w", "fence.i"},  // the manual's own example
     {relation::cross_thread, protocol::origin::sufficient, "prctl.icache-fence.w.w", "ctrl-fence.i"},
     {relation::cross_thread, protocol::origin::sufficient, "flush_icache", "ctrl"},
     {relation::cross_thread, protocol::origin::sufficient, "membarrier", "ctrl"},
