@@ -113,7 +113,7 @@ struct step_list {
 };
 
 // A way to write a requirement down in steps, from which tests are made. That a sufficient one is sufficient is not
-// stated here: the statements say so, and tests/verdict_test.cpp holds the two against each other.
+// stated here: the statements say so, and tests/protocols_test.cpp holds the two against each other.
 struct protocol {
     enum class origin : std::uint8_t {
         sufficient,  // the architecture guarantees it, on machines with the right facts

@@ -25,6 +25,14 @@ TEST(verdict, every_step_of_a_back_end_is_known_to_its_rules) {
     }
 }
 
+// The witness that a shape of this relation is about.
+witness sought(relation between) {
+    if (between == relation::same_location) return witness::new_then_old;
+    if (between == relation::two_locations) return witness::second_first;
+    if (between == relation::fetch_to_load) return witness::fetch_then_old_data;
+    return witness::stale;
+}
+
 TEST(verdict, protocols_are_made_of_steps_and_are_what_they_claim) {
     for (const known_architecture& a : architectures)
         for (const protocol& p : a.rules->protocols) {
@@ -36,17 +44,27 @@ TEST(verdict, protocols_are_made_of_steps_and_are_what_they_claim) {
                     for (const step& s : a.isa.steps) exists = exists || s.name == n;
                     EXPECT_TRUE(exists) << name;
                 }
-            const auto stale = [&](const facts& f) {
-                return judge(*a.rules,
-                             {p.between, "imm", {}, 4, mapping::same, p.writer, p.executor, true, witness::stale, f})
+            // Where threads meet without a flag to wait for, on the site that may run while it changes.
+            const bool waits = p.between == relation::same_thread || p.between == relation::cross_thread;
+            const auto forbids = [&](const facts& f) {
+                return judge(*a.rules, {p.between,
+                                        waits ? "imm" : a.rules->twin_site,
+                                        {},
+                                        4,
+                                        mapping::same,
+                                        p.writer,
+                                        p.executor,
+                                        waits,
+                                        sought(p.between),
+                                        f})
                            .ruling == forbidden;
             };
             bool somewhere = false;
-            for (const facts& f : machines_of(*a.rules)) somewhere = somewhere || stale(f);
+            for (const facts& f : machines_of(*a.rules)) somewhere = somewhere || forbids(f);
             if (p.from == protocol::origin::sufficient)
                 EXPECT_TRUE(somewhere) << name;
             else
-                EXPECT_FALSE(stale({})) << name;
+                EXPECT_FALSE(forbids({})) << name;
         }
 }
 
@@ -71,7 +89,7 @@ TEST(verdict, is_monotonic) {
         for (const protocol& p : a.rules->protocols)
             for (const facts& f : machines_of(*a.rules))
                 for (const mapping path : {mapping::same, mapping::alias, mapping::flip}) {
-                    question q = {p.between, "imm", {}, 4, path, p.writer, p.executor, true, witness::stale, f};
+                    question q = {p.between, "branch", {}, 4, path, p.writer, p.executor, true, sought(p.between), f};
                     if (judge(*a.rules, q).ruling != forbidden) continue;
                     for (const bool writer : {true, false})
                         for (const step& added : a.isa.steps) {

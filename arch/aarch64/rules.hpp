@@ -206,8 +206,15 @@ inline constexpr protocol protocols[] = {
     {relation::cross_thread, protocol::origin::practice, "membarrier", "ctrl"},
     {relation::cross_thread, protocol::origin::practice, ""},
     {relation::concurrent, protocol::origin::practice, ""},
-    {relation::same_location, protocol::origin::practice, ""},
+    {relation::same_location, protocol::origin::sufficient, ""},  // DIC=1
     {relation::same_location, protocol::origin::practice, "dc.cvau-dsb.ish-ic.ivau-dsb.ish"},
+    {relation::two_locations, protocol::origin::sufficient, "dc.cvau-dsb.ish-ic.ivau-dsb.ish"},
+    {relation::two_locations, protocol::origin::sufficient, "dmb.ishst"},  // DIC=1
+    {relation::two_locations, protocol::origin::practice, ""},
+    {relation::third_party, protocol::origin::sufficient, "", "ctrl-isb"},  // DIC=1
+    {relation::third_party, protocol::origin::sufficient, "", "dsb.ish-dc.cvau-dsb.ish-ic.ivau-dsb.ish-isb"},
+    {relation::third_party, protocol::origin::practice, "dc.cvau-dsb.ish-ic.ivau-dsb.ish", "ctrl-isb"},
+    {relation::fetch_to_load, protocol::origin::sufficient, ""},
 };
 // clang-format on
 

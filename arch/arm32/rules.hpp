@@ -126,6 +126,11 @@ inline constexpr protocol protocols[] = {
     {relation::concurrent, protocol::origin::practice, ""},
     {relation::same_location, protocol::origin::practice, ""},
     {relation::same_location, protocol::origin::practice, "cacheflush"},
+    {relation::two_locations, protocol::origin::sufficient, "cacheflush-membarrier"},
+    {relation::two_locations, protocol::origin::practice, "dmb"},
+    {relation::two_locations, protocol::origin::practice, "cacheflush"},
+    {relation::third_party, protocol::origin::practice, "", "ctrl-isb"},
+    {relation::fetch_to_load, protocol::origin::practice, ""},
 };
 // clang-format on
 

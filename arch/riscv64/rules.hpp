@@ -137,8 +137,13 @@ inline constexpr protocol protocols[] = {
     {relation::cross_thread, protocol::origin::practice, "fence.w.w", "ctrl"},
     {relation::cross_thread, protocol::origin::practice, ""},
     {relation::concurrent, protocol::origin::practice, ""},
-    {relation::same_location, protocol::origin::practice, ""},
+    {relation::same_location, protocol::origin::sufficient, ""},  // Ziccid
     {relation::same_location, protocol::origin::practice, "flush_icache"},
+    {relation::two_locations, protocol::origin::sufficient, "fence.w.w"},  // Ziccid
+    {relation::two_locations, protocol::origin::sufficient, "flush_icache"},
+    {relation::two_locations, protocol::origin::practice, ""},
+    {relation::third_party, protocol::origin::practice, "", "ctrl-fence.i"},
+    {relation::fetch_to_load, protocol::origin::practice, ""},
 };
 // clang-format on
 

@@ -146,7 +146,11 @@ inline constexpr protocol protocols[] = {
     {relation::cross_thread, protocol::origin::practice, "", "ctrl-lock"},
     {relation::cross_thread, protocol::origin::practice, "", "ctrl-lfence"},
     {relation::concurrent, protocol::origin::practice, ""},
-    {relation::same_location, protocol::origin::practice, ""},
+    {relation::same_location, protocol::origin::sufficient, ""},  // AMD
+    {relation::two_locations, protocol::origin::sufficient, ""},  // AMD
+    {relation::two_locations, protocol::origin::sufficient, "membarrier"},
+    {relation::third_party, protocol::origin::practice, "", "ctrl-cpuid"},
+    {relation::fetch_to_load, protocol::origin::practice, ""},
 };
 // clang-format on
 
