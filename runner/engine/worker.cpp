@@ -75,7 +75,7 @@ void on_fault(void* argument, int signal, std::uintptr_t pc) {
     }
     lane& l = *w.current;
     const bool first = !w.counts.first.present;
-    l.steady = false;
+    if (!w.writes) count_unchanged(w, l, 0);
     ++w.counts.count[static_cast<std::size_t>(outcome_of(witness::fault))];
     ++w.counts.rounds;
     note_first(w, l, outcome_of(witness::fault), l.of->flag.load(std::memory_order_relaxed));

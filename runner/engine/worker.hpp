@@ -57,8 +57,8 @@ struct lane {
     instance* of = nullptr;
     std::uint32_t last_flag = 0;
     std::uint32_t last_value = 0;
-    bool steady = false;  // the last round saw what the one before it saw, which was this:
-    outcome steady_outcome = outcome::current;
+    outcome steady = outcome::current;  // what a round comes to that sees the same once more
+    std::uint32_t asked = 0;            // rounds that the stub was last allowed
 
     void see(std::uint32_t value, std::uint32_t flag) {
         last_value = value;
@@ -182,6 +182,13 @@ inline outcome count_round(worker& w, const lane& l, std::uint32_t flag, bool le
     return what;
 }
 
+// Counts the rounds that ended inside the stub, less `others`: in each, nothing new was seen.
+inline void count_unchanged(worker& w, const lane& l, std::uint32_t others) {
+    const std::uint64_t unchanged = l.asked - l.frame[static_cast<std::size_t>(field::rounds)] - others;
+    w.counts.rounds += unchanged;
+    w.counts.count[static_cast<std::size_t>(l.steady)] += unchanged;
+}
+
 // Modifies, maintains, publishes, as fast as the batch's pace lets it.
 template <class S>
 void writer_loop(worker& w) {
@@ -228,27 +235,24 @@ void executor_loop(worker& w) {
             wait_a_little(w);
             continue;
         }
-        const std::uint32_t most = l.steady && !b.exclusive ? most_rounds : 1;
-        auto& rounds = l.frame[static_cast<std::size_t>(field::rounds)];
-        rounds = most;
+        l.asked = b.exclusive ? 1 : most_rounds;
+        l.frame[static_cast<std::size_t>(field::rounds)] = l.asked;
         w.current = &l;
         w.run(l.frame.data());
-        const std::uint64_t unchanged = most - rounds - 1;  // the last one may have changed
-        w.counts.rounds += unchanged;
-        w.counts.count[static_cast<std::size_t>(l.steady_outcome)] += unchanged;
+        count_unchanged(w, l, 1);  // all but the last, which may have changed
 
         const auto value = static_cast<std::uint32_t>(l.frame[word_of_observed(last_slot)]);
         std::uint32_t flag = l.last_flag;
         if constexpr (traits<S>::reads_flag) flag = static_cast<std::uint32_t>(l.frame[word_of_observed(0)]);
         const bool fresh = traits<S>::reads_flag ? flag != l.last_flag : value != l.last_value;
         const outcome what = count_round<S>(w, l, flag, !(fresh && b.acknowledged));
-        l.steady = !fresh && value == l.last_value;
-        l.steady_outcome = what;
-        if (!l.steady) l.see(value, flag);
-        if constexpr (!traits<S>::reads_flag) {
+        if constexpr (traits<S>::reads_flag) {
+            l.steady = what;
+        } else {
+            l.steady = generation_of(value, b.site->token_bits) < 0 ? outcome_of(witness::torn) : outcome::current;
             flag = i.flag.load(std::memory_order_acquire);  // a lower bound of what the next round can see
-            l.see(value, flag);
         }
+        l.see(value, flag);
         if (fresh) {
             if (!w.tainted) ++w.counts.fresh;
             w.waited = 0;
