@@ -89,6 +89,7 @@ TEST_F(encode_arm32, data_processing_with_an_immediate) {
         check(bic(d, n, i, c), "bic" + binary);
         check(tst(n, i, c), join("tst", suffix, " ", name(n), tail), no_rd);
         check(cmp(n, i, c), join("cmp", suffix, " ", name(n), tail), no_rd);
+        check(cmn(n, i, c), join("cmn", suffix, " ", name(n), tail), no_rd);
     };
     each_register([&](reg r) {
         row(r, r5, 0x81, cond::al, "");

@@ -87,6 +87,7 @@ constexpr word subs(reg rd, reg rn, immediate i, cond c = cond::al) { return imm
 constexpr word add(reg rd, reg rn, immediate i, cond c = cond::al) { return immediate_form(0x00800000, rd, rn, i.value, c); }
 constexpr word tst(reg rn, immediate i, cond c = cond::al) { return immediate_form(0x01100000, r0, rn, i.value, c); }
 constexpr word cmp(reg rn, immediate i, cond c = cond::al) { return immediate_form(0x01500000, r0, rn, i.value, c); }
+constexpr word cmn(reg rn, immediate i, cond c = cond::al) { return immediate_form(0x01700000, r0, rn, i.value, c); }
 constexpr word orr(reg rd, reg rn, immediate i, cond c = cond::al) { return immediate_form(0x01800000, rd, rn, i.value, c); }
 constexpr word mov(reg rd, immediate i, cond c = cond::al) { return immediate_form(0x01a00000, rd, r0, i.value, c); }
 constexpr word bic(reg rd, reg rn, immediate i, cond c = cond::al) { return immediate_form(0x01c00000, rd, rn, i.value, c); }

@@ -15,7 +15,7 @@ namespace cmodx::target {
 inline std::uintptr_t program_counter(const ucontext_t& context) { return context.uc_mcontext.arm_pc; }
 
 // Calls add(key, value): "architecture" is what AT_PLATFORM names, "v7l" or "v8l"; cacheflush is "1" if the system
-// call (Linux, arch/arm/kernel/traps.c) accepts a small range.
+// call (Linux, arch/arm/kernel/traps.c) accepts a small range; cacheflush_returns, "0" on Linux, tells what came back.
 template <class Add>
 void collect_linux_facts(Add&& add) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): the auxiliary vector holds addresses as numbers.
@@ -28,8 +28,9 @@ void collect_linux_facts(Add&& add) {
     }
     constexpr long cacheflush = 0x0f0002;  // __ARM_NR_cacheflush
     alignas(64) char range[64] = {};
-    const bool works = syscall(cacheflush, range, range + sizeof range, 0) == 0;
-    add("cacheflush", std::string_view(works ? "1" : "0"));
+    const long result = syscall(cacheflush, range, range + sizeof range, 0);
+    add("cacheflush", std::string_view(result != -1 ? "1" : "0"));
+    add("cacheflush_returns", result == 0 ? "0" : result == -1 ? "an error" : "what is neither 0 nor an error");
 }
 
 }  // namespace cmodx::target

@@ -39,8 +39,10 @@ constexpr std::uint32_t observe(reg from, std::size_t slot) {
 // status.
 constexpr void system_call(code_buffer& code, std::uint32_t number) {
     constexpr auto status = static_cast<std::int32_t>(4 * word_of(field::status, 0));
-    append(code, movw(r7, number & 0xffff), movt(r7, number >> 16), svc(0), ldr(r1, frame, status), orr(r1, r1, r0),
-           str(r1, frame, status));
+    append(code, movw(r7, number & 0xffff), movt(r7, number >> 16), svc(0));
+    // Only -4095 … -1 are errors: an emulator's cacheflush returns its first argument.
+    append(code, cmn(r0, immediate{4096}), mov(r0, immediate{0}, cond::lo));
+    append(code, ldr(r1, frame, status), orr(r1, r1, r0), str(r1, frame, status));
 }
 
 }  // namespace cmodx::arm32

@@ -38,7 +38,10 @@ void settle(worker& w) {
             const std::uint32_t flag = l.of->flag.load(std::memory_order_acquire);
             l.frame[static_cast<std::size_t>(field::rounds)] = 1;
             w.run(l.frame.data());
-            if (static_cast<std::uint32_t>(l.frame[w.value_word]) == w.in->tokens[flag & 0xff]) break;
+            const auto value = static_cast<std::uint32_t>(l.frame[w.value_word]);
+            // Of two generations, every other last one looks right by chance.
+            const bool by_chance = w.in->site->generations == 2 && !l.moved && flag >= 2;
+            if (value == w.in->tokens[flag & 0xff] && !by_chance) break;
             if (platform::nanoseconds() - begin < settle_nanoseconds) continue;
             ++w.counts.count[static_cast<std::size_t>(outcome_of(witness::never_new))];
             note_first(w, l, outcome_of(witness::never_new), flag);

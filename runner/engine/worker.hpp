@@ -58,6 +58,7 @@ struct lane {
     std::uint32_t last_flag = 0;
     std::uint32_t last_value = 0;
     outcome steady = outcome::current;  // what a round comes to that sees the same once more
+    bool moved = false;                 // another value was seen than the first
     std::uint32_t asked = 0;            // rounds that the stub was last allowed
 
     void see(std::uint32_t value, std::uint32_t flag) {
@@ -252,6 +253,7 @@ void executor_loop(worker& w) {
             l.steady = generation_of(value, b.site->token_bits) < 0 ? outcome_of(witness::torn) : outcome::current;
             flag = i.flag.load(std::memory_order_acquire);  // a lower bound of what the next round can see
         }
+        l.moved |= value != l.last_value;
         l.see(value, flag);
         if (fresh) {
             if (!w.tainted) ++w.counts.fresh;

@@ -63,7 +63,6 @@ environment probe_environment() {
             if (CPU_ISSET(i, &cpus)) e.cpus.push_back(i);
     utsname name = {};
     uname(&name);
-    add("architecture", target_name());
     add("kernel", name.release);
     add("page_size", std::to_string(platform::page_size()));
     add("cpus", std::to_string(e.cpus.size()));
