@@ -179,7 +179,8 @@ document_writer::document_writer(std::string file, const json& header, const std
     if (!resume.empty()) records_ = read_records(resume, header);
     if (file_.empty()) return;
     struct stat found = {};
-    if (stat(file_.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) fail("{}: is a directory", file_);
+    // A rename would put a file in the place of a device or a folder.
+    if (stat(file_.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) fail("{}: is no regular file", file_);
     const std::string lines = file_ + ".jsonl";
     std::string text = dumped({{"header", header_}}) + "\n";
     for (const json& r : records_) text += dumped(r) + "\n";

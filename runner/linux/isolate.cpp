@@ -52,6 +52,7 @@ bool write_all(int file, const void* data, std::size_t size) {
                            const std::function<void(std::span<std::byte>)>& body) {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(s, SIG_DFL);
     const rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
