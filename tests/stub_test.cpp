@@ -172,7 +172,11 @@ TEST(stub, every_step_that_this_machine_has_returns_and_keeps_the_flag) {
             bench b;
             b.flag[x] = 0x87654321;
             b.frame[word_of(field::value, x)] = 0x11223344;
-            b.aim(x, b.site, b.site + 5, 300);
+            code_buffer block{b.site, area};
+            isa::sites[0].emit(block);
+            b.aim(x, b.site + isa::sites[0].entry, b.site + 5, 300);
+            b.frame[word_of(field::target, x)] = address_of(b.source);  // for the steps that name it
+            b.frame[word_of(field::end, x)] = address_of(b.site + 5 + sizeof b.source);
             b.run([&](code_buffer& code) {
                 s.emit(code, x);
                 isa::load_flag(code, x, 0, true);
@@ -182,10 +186,13 @@ TEST(stub, every_step_that_this_machine_has_returns_and_keeps_the_flag) {
                 }
                 isa::store_flag(code, x, true);
                 isa::load_flag(code, x, 1, true);
+                isa::fetch(code, x, 2);
             });
             EXPECT_EQ(b.status(), 0u);
             EXPECT_EQ(b.observed(0), 0x87654321u);
             EXPECT_EQ(b.observed(1), 0x11223344u);
+            EXPECT_EQ(b.observed(2), token(0, isa::sites[0].token_bits));
+            EXPECT_EQ(b.frame[word_of(field::site, x)], address_of(b.site + isa::sites[0].entry));  // which addr rewrites
         }
     }
     if (!absent.empty()) RecordProperty("absent", absent);

@@ -6,12 +6,17 @@
 
 namespace cmodx::aarch64 {
 
-// One cache operation on every line that begin … end of location x touches. The size of a line is 4 << a field of
+enum class address : bool { executable, writable };
+
+// One cache operation on every line that the range of location x touches, named by its executable or its writable
+// address. The size of a line is 4 << a field of
 // CTR_EL0, read here each time: it may differ from CPU to CPU, and a kernel that hides such a difference does so
 // when the register is read (DDI0487 "CTR_EL0, Cache Type Register"; Linux, arch/arm64/kernel/traps.c).
-template <unsigned LineField, std::uint32_t (*Operation)(xreg)>
+template <unsigned LineField, std::uint32_t (*Operation)(xreg), address By = address::executable>
 constexpr void each_line(code_buffer& code, location x) {
     append(code, load(x0, field::begin, x), load(x1, field::end, x));
+    if (By == address::writable)
+        append(code, sub(x1, x1, x0), load(x0, field::target, x), add(x1, x1, x0));
     append(code, mrs(x2, system_register::ctr_el0), ubfx(x2, x2, LineField, 4));
     append(code, movz(x3, 4), lslv(x3, x3, x2));    // the bytes of a line
     append(code, sub(x4, x3, 1), bic(x0, x0, x4));  // the first line
@@ -38,6 +43,16 @@ constexpr void clear_cache(code_buffer& code, location x) {
     append(code, load(x0, field::begin, x), load(x1, field::end, x), load(x2, field::clear_cache), blr(x2));
 }
 
+// Makes the address of the site depend on the flag last loaded, by way of the thread's own frame: a dependency through
+// memory of the same thread is one (DDI0487, "Dependency definitions"), and fetch stays as cheap as it is.
+constexpr void addr(code_buffer& code, location x) {
+    constexpr auto flag = static_cast<xreg>(last_flag);
+    append(code, eor(x0, flag, flag), load(x1, field::site, x), add(x1, x1, x0), store(x1, field::site, x));
+}
+
+// getpid(): a system call that does nothing but enter the kernel and return; its result is not an error's.
+constexpr void trivial_system_call(code_buffer& code, location) { append(code, movz(x8, 172), svc(0)); }
+
 // After DC and IC stands a DSB: neither is complete before one (DDI0487 B2.7.4.2 "Synchronization and coherency
 // issues between data and instruction accesses").
 // clang-format off
@@ -45,18 +60,25 @@ inline constexpr step steps[] = {
     {"dc.cvau", "Cleans the data cache to the point of unification, line by line.", "", each_line<data_line, dc_cvau>},
     {"dc.civac", "Cleans and invalidates the data cache to the point of coherency, line by line.", "", each_line<data_line, dc_civac>},
     {"ic.ivau", "Invalidates the instruction cache to the point of unification, line by line.", "", each_line<instruction_line, ic_ivau>},
+    {"dc.cvau.w", "As dc.cvau, the lines being named by their writable addresses.", "", each_line<data_line, dc_cvau, address::writable>},
+    {"ic.ivau.w", "As ic.ivau, the lines being named by their writable addresses.", "", each_line<instruction_line, ic_ivau, address::writable>},
     {"dsb.ish", "Waits until earlier accesses and cache maintenance are complete for the inner shareable domain.", "", words<dsb(barrier::ish)>},
+    {"dsb.sy", "Waits until earlier accesses and cache maintenance are complete for the whole system.", "", words<dsb(barrier::sy)>},
     {"dsb.ishst", "Waits until earlier stores are complete for the inner shareable domain.", "", words<dsb(barrier::ishst)>},
     {"dsb.ishld", "Waits until earlier loads are complete for the inner shareable domain.", "", words<dsb(barrier::ishld)>},
     {"dmb.ish", "Orders earlier accesses before later ones.", "", words<dmb(barrier::ish)>},
+    {"dmb.sy", "Orders earlier accesses before later ones, for the whole system.", "", words<dmb(barrier::sy)>},
     {"dmb.ishst", "Orders earlier stores before later ones.", "", words<dmb(barrier::ishst)>},
     {"dmb.ishld", "Orders earlier loads before later accesses.", "", words<dmb(barrier::ishld)>},
     {"isb", "Synchronizes the context: later instructions are fetched anew.", "", words<isb()>},
     {"stlr", "Marks how the flag is published: by a store-release. No instruction of its own.", "", marker},
+    {"rel", "Another name of stlr.", "", marker},
     {"acq", "Marks how the flag is read: by a load-acquire. No instruction of its own.", "", marker},
     {"membarrier", "Has every running thread of the process synchronize its context, through Linux; maintains no cache.", "membarrier_sync_core", membarrier},
     {"clear_cache", "Calls the compiler's __builtin___clear_cache.", "", clear_cache},
     {"ctrl", "A conditional branch to the next instruction that depends on the flag last loaded.", "", words<cbz(last_flag, 4)>},
+    {"addr", "Makes the address of the site depend on the flag last loaded.", "", addr},
+    {"syscall", "Makes a system call that does nothing (getpid).", "", trivial_system_call},
 };
 // clang-format on
 

@@ -22,8 +22,8 @@ constexpr void append(code_buffer& code, Words... words) {
 constexpr std::uint32_t load(xreg to, field f, location x = 0) {
     return ldr(to, frame, static_cast<std::uint32_t>(8 * word_of(f, x)));
 }
-constexpr std::uint32_t store(xreg from, field f) {
-    return str(from, frame, static_cast<std::uint32_t>(8 * word_of(f, 0)));
+constexpr std::uint32_t store(xreg from, field f, location x = 0) {
+    return str(from, frame, static_cast<std::uint32_t>(8 * word_of(f, x)));
 }
 constexpr std::uint32_t observed(xreg to, std::size_t slot) {
     return ldr(to, frame, static_cast<std::uint32_t>(8 * word_of_observed(slot)));

@@ -28,15 +28,36 @@ constexpr void clear_cache(code_buffer& code, location x) {
     append(code, load(r0, field::begin, x), load(r1, field::end, x), load(r2, field::clear_cache), blx(r2));
 }
 
+constexpr void marker(code_buffer&, location) {}
+
+// Makes the address of the site depend on the flag last loaded, by way of the thread's own frame: a dependency through
+// memory of the same thread is one (DDI0406C A3.8.2, "Ordering requirements for memory accesses"), and fetch stays as
+// cheap as it is.
+constexpr void addr(code_buffer& code, location x) {
+    append(code, eor(r0, last_flag, last_flag), load(r1, field::site, x), add(r1, r1, r0), store(r1, field::site, x));
+}
+
+// getpid(): a system call that does nothing but enter the kernel and return; its result is not an error's.
+constexpr void trivial_system_call(code_buffer& code, location) { append(code, movw(r7, 20), svc(0)); }
+
 // clang-format off
 inline constexpr step steps[] = {
     {"cacheflush", "Cleans and invalidates the caches for all CPUs, and synchronizes the context of this one, through Linux.", "cacheflush", cacheflush},
     {"dsb", "Waits until earlier accesses are complete for the inner shareable domain.", "", words<dsb(barrier::ish)>},
+    {"dsb.ish", "Another name of dsb.", "", words<dsb(barrier::ish)>},
+    {"dsb.sy", "Waits until earlier accesses are complete for the whole system.", "", words<dsb(barrier::sy)>},
+    {"dsb.ishst", "Waits until earlier stores are complete for the inner shareable domain.", "", words<dsb(barrier::ishst)>},
     {"dmb", "Orders earlier accesses before later ones.", "", words<dmb(barrier::ish)>},
+    {"dmb.ish", "Another name of dmb.", "", words<dmb(barrier::ish)>},
+    {"dmb.ishst", "Orders earlier stores before later ones.", "", words<dmb(barrier::ishst)>},
     {"isb", "Synchronizes the context: later instructions are fetched anew.", "", words<isb()>},
     {"membarrier", "Has every running thread of the process synchronize its context, through Linux; maintains no cache.", "membarrier_sync_core", membarrier},
     {"clear_cache", "Calls the compiler's __builtin___clear_cache.", "", clear_cache},
     {"ctrl", "A conditional branch to the next instruction that depends on the flag last loaded.", "", words<cmp(last_flag, immediate{0}), b(4, cond::eq)>},
+    {"addr", "Makes the address of the site depend on the flag last loaded.", "", addr},
+    {"rel", "Marks how the flag is published: behind a DMB ISH. No instruction of its own.", "", marker},
+    {"acq", "Marks how the flag is read: with a DMB ISH behind it. No instruction of its own.", "", marker},
+    {"syscall", "Makes a system call that does nothing (getpid).", "", trivial_system_call},
 };
 // clang-format on
 

@@ -24,8 +24,8 @@ constexpr void append(code_buffer& code, Words... words) {
 constexpr std::uint32_t load(reg to, field f, location x = 0) {
     return ldr(to, frame, static_cast<std::int32_t>(4 * word_of(f, x)));
 }
-constexpr std::uint32_t store(reg from, field f) {
-    return str(from, frame, static_cast<std::int32_t>(4 * word_of(f, 0)));
+constexpr std::uint32_t store(reg from, field f, location x = 0) {
+    return str(from, frame, static_cast<std::int32_t>(4 * word_of(f, x)));
 }
 constexpr std::uint32_t observed(reg to, std::size_t slot) {
     return ldr(to, frame, static_cast<std::int32_t>(4 * word_of_observed(slot)));

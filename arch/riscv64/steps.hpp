@@ -34,6 +34,26 @@ constexpr void emit_clear_cache(code_buffer& c, location x) {
     put(c, jalr(reg::ra, reg::t1, 0));
 }
 
+constexpr void marker(code_buffer&, location) {}
+
+// Makes the address of the site depend on the flag last loaded, by way of the thread's own frame: a dependency is
+// carried through memory too (RISC-V ISA vol. I, "Pipeline Dependencies"), and fetch stays as cheap as it is.
+constexpr void emit_addr(code_buffer& c, location x) {
+    put(c, xor_(reg::t0, flag_value, flag_value));
+    load_word(c, reg::t1, field::site, x);
+    put(c, add(reg::t1, reg::t1, reg::t0));
+    store_word(c, reg::t1, word_of(field::site, x));
+}
+
+// getpid(): a system call that does nothing but enter the kernel and return; its result is not an error's.
+constexpr void emit_syscall(code_buffer& c, location) {
+    load_immediate(c, reg::a7, 172);
+    put(c, ecall());
+}
+
+inline constexpr std::uint32_t set_rw = set_r | set_w;
+inline constexpr std::uint32_t set_iorw = set_i | set_o | set_r | set_w;
+
 inline constexpr step steps[] = {
     // RISC-V ISA vol. I, "Zifencei": the local hart only.
     {"fence.i", "Orders this hart's earlier memory accesses before its later fetches.", "",
@@ -41,8 +61,19 @@ inline constexpr step steps[] = {
     // RISC-V ISA vol. I, "Memory Ordering Instructions".
     {"fence.w.w", "Orders earlier stores before later ones.", "",
      [](code_buffer& c, location) { put(c, fence(set_w, set_w)); }},
+    {"fence.r.r", "Orders earlier loads before later ones.", "",
+     [](code_buffer& c, location) { put(c, fence(set_r, set_r)); }},
+    {"fence.rw.w", "Orders earlier loads and stores before later stores.", "",
+     [](code_buffer& c, location) { put(c, fence(set_rw, set_w)); }},
+    {"fence.r.rw", "Orders earlier loads before later loads and stores.", "",
+     [](code_buffer& c, location) { put(c, fence(set_r, set_rw)); }},
     {"fence.rw.rw", "Orders earlier loads and stores before later ones.", "",
-     [](code_buffer& c, location) { put(c, fence(set_r | set_w, set_r | set_w)); }},
+     [](code_buffer& c, location) { put(c, fence(set_rw, set_rw)); }},
+    {"fence", "Orders earlier accesses, those of devices included, before later ones.", "",
+     [](code_buffer& c, location) { put(c, fence(set_iorw, set_iorw)); }},
+    // RISC-V ISA vol. I, "Code Porting and Mapping Guidelines".
+    {"rel", "Marks how the flag is published: behind a FENCE RW,W. No instruction of its own.", "", marker},
+    {"acq", "Marks how the flag is read: with a FENCE R,RW behind it. No instruction of its own.", "", marker},
     // Linux arch/riscv/kernel/sys_riscv.c.
     {"flush_icache", "Has the kernel execute FENCE.I for every thread of the process (riscv_flush_icache).",
      "flush_icache", [](code_buffer& c, location x) { emit_flush_icache(c, x, 0); }},
@@ -57,6 +88,8 @@ inline constexpr step steps[] = {
     {"clear_cache", "Calls the compiler's __builtin___clear_cache.", "", emit_clear_cache},
     {"ctrl", "Branches to the next instruction on a condition that depends on the flag last loaded.", "",
      [](code_buffer& c, location) { put(c, bne(flag_value, reg::zero, 4)); }},
+    {"addr", "Makes the address of the site depend on the flag last loaded.", "", emit_addr},
+    {"syscall", "Makes a system call that does nothing (getpid).", "", emit_syscall},
 };
 
 }  // namespace cmodx::riscv64

@@ -44,12 +44,13 @@ constexpr void emit_iret(code_buffer& c, location) {  // as iret_to_self(), Linu
 }
 
 // Fixed steps of 64 bytes, the line of every x86-64 CPU to date; the fact `line` says what CPUID reports.
-constexpr void emit_clflush(code_buffer& c, location x) {
+template <void (*Flush)(code_buffer&, memory)>
+constexpr void emit_flush(code_buffer& c, location x) {
     mov_r64_m64(c, reg::ax, word(field::begin, x));
     mov_r64_m64(c, reg::dx, word(field::end, x));
     and_r64_imm(c, reg::ax, -64);
     const std::size_t loop = c.size;
-    clflush(c, {reg::ax});
+    Flush(c, {reg::ax});
     add_r64_imm(c, reg::ax, 64);
     cmp_r64_r64(c, reg::ax, reg::dx);
     jcc_rel8(c, condition::b, static_cast<std::int32_t>(loop) - static_cast<std::int32_t>(c.size + 2));
@@ -65,6 +66,24 @@ constexpr void emit_membarrier(code_buffer& c, location) {
 constexpr void emit_ctrl(code_buffer& c, location) {
     test_r32_r32(c, flag_value, flag_value);
     jcc_rel8(c, condition::ne, 0);
+}
+
+constexpr void emit_nothing(code_buffer&, location) {}
+
+// Makes the address of the site depend on the flag last loaded, by way of the thread's own frame, so that fetch stays
+// as cheap as it is. Two registers: XOR of one with itself is known to CPUs as a zero that depends on nothing.
+constexpr void emit_addr(code_buffer& c, location x) {
+    mov_r32_r32(c, reg::ax, flag_value);
+    xor_r32_r32(c, reg::ax, flag_value);
+    mov_r64_m64(c, reg::dx, word(field::site, x));
+    add_r64_r64(c, reg::dx, reg::ax);
+    mov_m64_r64(c, word(field::site, x), reg::dx);
+}
+
+// getpid(): a system call that does nothing but enter the kernel and return; its result is not an error's.
+constexpr void emit_syscall(code_buffer& c, location) {
+    mov_r32_imm32(c, reg::ax, 39);
+    syscall(c);
 }
 
 inline constexpr step steps[] = {
@@ -85,11 +104,19 @@ inline constexpr step steps[] = {
     // Intel SDM vol. 3A, "Locked Atomic Operations": not to be used to fetch data written as instructions.
     {"lock", "Orders memory by a locked OR to the stack; does not serialize.", "",
      [](code_buffer& c, location) { lock_or_m32_imm8(c, {reg::sp, -4}, 0); }},
-    {"clflush", "Writes back and invalidates each line of 64 bytes of the range.", "clflush", emit_clflush},
+    {"clflush", "Writes back and invalidates each line of 64 bytes of the range.", "clflush", emit_flush<clflush>},
+    {"clflushopt", "As clflush, the lines in no particular order.", "clflushopt", emit_flush<clflushopt>},
+    {"clear_cache", "Nothing: the compiler's __builtin___clear_cache emits no instruction here.", "", emit_nothing},
     // Linux include/uapi/linux/membarrier.h.
     {"membarrier", "Has the kernel serialize every thread of the process (membarrier, SYNC_CORE).",
      "membarrier_sync_core", emit_membarrier},
     {"ctrl", "Branches to the next instruction on a condition that depends on the flag last loaded.", "", emit_ctrl},
+    {"addr", "Makes the address of the site depend on the flag last loaded.", "", emit_addr},
+    {"rel", "Marks how the flag is published: as a release, which every store is. No instruction of its own.", "",
+     emit_nothing},
+    {"acq", "Marks how the flag is read: as an acquire, which every load is. No instruction of its own.", "",
+     emit_nothing},
+    {"syscall", "Makes a system call that does nothing (getpid).", "", emit_syscall},
 };
 
 }  // namespace cmodx::x86_64
