@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "runner/commands.hpp"
+#include "runner/linux/init.hpp"
 #include "version.hpp"
 
 namespace {
@@ -56,16 +57,20 @@ void add_bench(CLI::App& app, int& code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    std::vector<std::string> arguments(argv, argv + argc);
+    if (cmodx::is_init(arguments)) arguments = cmodx::become_init();
+    std::vector<const char*> words;
+    for (const std::string& argument : arguments) words.push_back(argument.c_str());
     int code = 0;
     CLI::App app("Is code that is modified at run time observed correctly?", "cmodx");
     app.set_version_flag("--version", fmt::format("cmodx {} ({})", cmodx::version, cmodx::commit));
     app.require_subcommand(1);
     add_list(app, code);
-    add_run(app, code, {argv, argv + argc});
+    add_run(app, code, arguments);
     add_facts(app, code);
     add_bench(app, code);
     try {
-        app.parse(argc, argv);
+        app.parse(static_cast<int>(words.size()), words.data());
     } catch (const CLI::Success& e) {
         return app.exit(e);
     } catch (const CLI::ParseError& e) {
