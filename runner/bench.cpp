@@ -56,7 +56,8 @@ int bench(const bench_arguments& arguments) {
     fmt::print("{:<24}{:<14}{:>14}{:>14}{:>8}\n", "test", "writer", "engine M/s", "bare M/s", "ratio");
     for (const std::string_view name : names) {
         test_case t;
-        if (parse_name(*find_architecture(target_name()), name, t)) throw std::runtime_error("the bench's test has no name");
+        if (parse_name(*find_architecture(target_name()), name, t))
+            throw std::runtime_error("the bench's test has no name");
         for (const auto& [label, pace] : paces) {
             std::vector<double> engine;
             std::vector<double> bare;
@@ -73,7 +74,8 @@ int bench(const bench_arguments& arguments) {
                 bare.push_back(s.bare);
                 ratios.push_back(s.engine / s.bare);
             }
-            fmt::print("{:<24}{:<14}{:>14.2f}{:>14.2f}{:>8.2f}\n", name, label, median(engine) / 1e6, median(bare) / 1e6, median(ratios));
+            fmt::print("{:<24}{:<14}{:>14.2f}{:>14.2f}{:>8.2f}\n", name, label, median(engine) / 1e6,
+                       median(bare) / 1e6, median(ratios));
         }
     }
     fmt::print("medians of {} alternating pairs of {} ms, seed {}\n", pairs, piece / 1'000'000, seed);

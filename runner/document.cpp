@@ -54,8 +54,10 @@ std::vector<json> read_records(const std::string& file, const json& header) {
             const json value = json::parse(line, nullptr, false);
             if (value.is_discarded() && text.peek() == EOF) break;
             if (value.is_discarded() || !value.is_object()) fail("{}:{}: not a record", file, number);
-            if (number == 1 && value.contains("header")) found = value["header"];
-            else records.push_back(value);
+            if (number == 1 && value.contains("header"))
+                found = value["header"];
+            else
+                records.push_back(value);
         }
     }
     if (!found.is_object() || !found.contains("schema")) fail("{}: no result of a run", file);
@@ -63,7 +65,8 @@ std::vector<json> read_records(const std::string& file, const json& header) {
         if (!found.contains(key) || found[key] != header[key])
             fail("{}: was run with another {}; resume wants the same", file, key);
     for (const json& r : records)
-        if (!r.contains("name") || !r["name"].is_string() || !r.contains("status")) fail("{}: a record has no name or status", file);
+        if (!r.contains("name") || !r["name"].is_string() || !r.contains("status"))
+            fail("{}: a record has no name or status", file);
     return records;
 }
 
@@ -92,9 +95,10 @@ json header_json(const run_header& h, const environment& here) {
             {"machine", {{"architecture", target_name()}, {"name", h.machine}}},
             {"facts", facts},
             {"seed", h.options.seed},
-            {"budget", {{"name", h.options.per_test.name},
-                        {"seconds_per_test", h.options.per_test.seconds},
-                        {"time_scale", h.options.time_scale}}},
+            {"budget",
+             {{"name", h.options.per_test.name},
+              {"seconds_per_test", h.options.per_test.seconds},
+              {"time_scale", h.options.time_scale}}},
             {"command", h.command},
             {"start", h.start}};
 }

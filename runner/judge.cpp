@@ -79,8 +79,8 @@ judged judge_trial(const test_case& t, const std::vector<ruled_witness>& rulings
         j.reason = r.refused;
     } else if (worst != nullptr) {
         j.is = status::fail;
-        j.reason = fmt::format("{} seen {} of {} times, and it is forbidden", witness_names[static_cast<std::size_t>(worst->ruled.what)],
-                               worst->k, worst->n);
+        j.reason = fmt::format("{} seen {} of {} times, and it is forbidden",
+                               witness_names[static_cast<std::size_t>(worst->ruled.what)], worst->k, worst->n);
     } else if (r.counts.failed_calls != 0) {
         j.is = status::error;
         j.reason = "a system call of the protocol failed";

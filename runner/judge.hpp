@@ -12,7 +12,8 @@
 
 namespace cmodx {
 
-inline constexpr std::string_view verdict_names[] = {"forbidden", "allowed", "required", "unspecified", "unpredictable"};
+inline constexpr std::string_view verdict_names[] = {"forbidden", "allowed", "required", "unspecified",
+                                                     "unpredictable"};
 inline constexpr std::string_view basis_names[] = {"arch-text",   "arch-model",      "kernel-abi",
                                                    "kernel-impl", "vendor-informal", "inferred"};
 
@@ -34,9 +35,9 @@ bool must_be_exclusive(const test_case& t, std::span<const fact> facts);
 
 struct counted_witness {
     ruled_witness ruled;
-    std::uint64_t k = 0;             // times seen
-    std::uint64_t n = 0;             // observations that could have shown it
-    std::optional<double> upper95;   // k = 0: upper bound of its rate at 95 % confidence, 3/n
+    std::uint64_t k = 0;            // times seen
+    std::uint64_t n = 0;            // observations that could have shown it
+    std::optional<double> upper95;  // k = 0: upper bound of its rate at 95 % confidence, 3/n
 };
 
 struct judged {

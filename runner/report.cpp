@@ -34,7 +34,8 @@ class table final : public report {
     }
     void end(double seconds) override {
         std::string text;
-        for (const auto& [status, count] : counts_) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, status);
+        for (const auto& [status, count] : counts_)
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, status);
         out(fmt::format("{} in {:.1f} s\n", text, seconds));
     }
 
@@ -63,7 +64,8 @@ class ktap final : public report {
         const std::string status = text_of(r, "status");
         const bool bad = is_violation(status) || status == "error";
         const std::string directive = status == "skip" ? " # SKIP " + text_of(r, "reason") : "";
-        out(fmt::format("# {}\n{}ok {} {}{}\n", summary_of(r), bad ? "not " : "", ++number_, text_of(r, "name"), directive));
+        out(fmt::format("# {}\n{}ok {} {}{}\n", summary_of(r), bad ? "not " : "", ++number_, text_of(r, "name"),
+                        directive));
         std::fflush(stdout);
     }
     void end(double) override {}
@@ -75,12 +77,18 @@ class ktap final : public report {
 std::string xml(const std::string& text) {
     std::string escaped;
     for (const char c : text) {
-        if (c == '&') escaped += "&amp;";
-        else if (c == '<') escaped += "&lt;";
-        else if (c == '>') escaped += "&gt;";
-        else if (c == '"') escaped += "&quot;";
-        else if (static_cast<unsigned char>(c) < 0x20) escaped += ' ';
-        else escaped += c;
+        if (c == '&')
+            escaped += "&amp;";
+        else if (c == '<')
+            escaped += "&lt;";
+        else if (c == '>')
+            escaped += "&gt;";
+        else if (c == '"')
+            escaped += "&quot;";
+        else if (static_cast<unsigned char>(c) < 0x20)
+            escaped += ' ';
+        else
+            escaped += c;
     }
     return escaped;
 }
@@ -92,17 +100,21 @@ class junit final : public report {
         const std::string status = text_of(r, "status");
         const std::string why = xml(summary_of(r));
         std::string inside = fmt::format("<properties><property name=\"status\" value=\"{}\"/></properties>", status);
-        if (is_violation(status)) inside += fmt::format("<failure message=\"{}\"/>", why), ++failures_;
-        else if (status == "error") inside += fmt::format("<error message=\"{}\"/>", why), ++errors_;
-        else if (status == "skip") inside += fmt::format("<skipped message=\"{}\"/>", why), ++skipped_;
+        if (is_violation(status))
+            inside += fmt::format("<failure message=\"{}\"/>", why), ++failures_;
+        else if (status == "error")
+            inside += fmt::format("<error message=\"{}\"/>", why), ++errors_;
+        else if (status == "skip")
+            inside += fmt::format("<skipped message=\"{}\"/>", why), ++skipped_;
         ++tests_;
         cases_ += fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\">{}</testcase>\n", xml(machine_),
                               xml(text_of(r, "name")), r["duration_s"].get<double>(), inside);
     }
     void end(double seconds) override {
-        out(fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"cmodx.{}\" tests=\"{}\" failures=\"{}\" "
-                        "errors=\"{}\" skipped=\"{}\" time=\"{:.3f}\">\n{}</testsuite>\n",
-                        xml(machine_), tests_, failures_, errors_, skipped_, seconds, cases_));
+        out(fmt::format(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"cmodx.{}\" tests=\"{}\" failures=\"{}\" "
+            "errors=\"{}\" skipped=\"{}\" time=\"{:.3f}\">\n{}</testsuite>\n",
+            xml(machine_), tests_, failures_, errors_, skipped_, seconds, cases_));
     }
 
   private:

@@ -32,7 +32,7 @@ std::string prepare_process(const test_case& t);
 // Name of the architecture that this binary runs on.
 std::string_view target_name();
 
-std::string utc_now();    // RFC 3339, seconds
+std::string utc_now();  // RFC 3339, seconds
 std::string host_name();
 
 }  // namespace cmodx

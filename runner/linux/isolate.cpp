@@ -67,19 +67,27 @@ bool write_all(int file, const void* data, std::size_t size) {
     _exit(written ? 0 : 1);
 }
 
-// Reads both pipes until both ends are closed, or the deadline. True: closed in time.
+bool has_ended(pid_t child) {
+    siginfo_t info = {};
+    return waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
+}
+
+// Reads both pipes until the result's end is closed, or the child has ended and what it started holds it open, or the
+// deadline: false.
 class reader {
   public:
     reader(int results, int complaints, std::size_t wanted) : files_{results, complaints}, wanted_(wanted) {}
 
-    bool read_until(std::chrono::steady_clock::time_point deadline) {
-        while (files_[0] >= 0) {  // a grandchild may hold standard error open for ever
+    bool read_until(std::chrono::steady_clock::time_point deadline, pid_t child) {
+        while (files_[0] >= 0) {
             std::array<pollfd, 2> polled = {{{files_[0], POLLIN, 0}, {files_[1], POLLIN, 0}}};
-            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-                                  deadline - std::chrono::steady_clock::now()).count();
+            const auto left =
+                std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
+                    .count();
             if (left <= 0) return false;
-            const int ready = poll(polled.data(), polled.size(), static_cast<int>(std::min<long long>(left, 60'000)));
+            const int ready = poll(polled.data(), polled.size(), static_cast<int>(std::min<long long>(left, 100)));
             if (ready < 0 && errno != EINTR) return false;
+            if (ready == 0 && has_ended(child)) return true;
             if (ready <= 0) continue;
             for (std::size_t i = 0; i < 2; ++i)
                 if (polled[i].revents != 0) take(i);
@@ -90,7 +98,7 @@ class reader {
     void drain_complaints() {
         if (files_[1] < 0) return;
         fcntl(files_[1], F_SETFL, O_NONBLOCK);
-        for (std::size_t before = SIZE_MAX; files_[1] >= 0 && before != taken_; ) {
+        for (std::size_t before = SIZE_MAX; files_[1] >= 0 && before != taken_;) {
             before = taken_;
             take(1);
         }
@@ -126,7 +134,9 @@ class reader {
     std::string complaint_;
 };
 
-isolated failure(const char* what) { return {.how = isolated::end::failed, .complaint = std::string(what) + ": " + strerror(errno)}; }
+isolated failure(const char* what) {
+    return {.how = isolated::end::failed, .complaint = std::string(what) + ": " + strerror(errno)};
+}
 
 }  // namespace
 
@@ -160,7 +170,7 @@ isolated run_isolated(std::span<std::byte> record, std::chrono::nanoseconds limi
         setpgid(child, child);
         running.store(child);
         reader from(results[0], complaints[0], sizeof(seal) + record.size());
-        const bool in_time = from.read_until(deadline);
+        const bool in_time = from.read_until(deadline, child);
         int status = 0;
         bool reaped = false;
         while (in_time && !reaped) {  // it has closed its end: it is ending, unless it plays dead
@@ -171,7 +181,8 @@ isolated run_isolated(std::span<std::byte> record, std::chrono::nanoseconds limi
         }
         kill(-child, SIGKILL);  // the whole group: also what outlives the child
         if (!reaped)
-            while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+            while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+            }
         running.store(0);
         from.drain_complaints();
         came.complaint = from.complaint();

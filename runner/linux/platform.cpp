@@ -49,7 +49,8 @@ code_memory map_alias(std::size_t size) {
         executable = mmap(nullptr, size, PROT_READ | PROT_EXEC, MAP_SHARED, file, 0);
     }
     if (writable == MAP_FAILED || executable == MAP_FAILED) {
-        memory.failure = refusal("an executable shared mapping is denied", "the memory of the alias could not be mapped");
+        memory.failure =
+            refusal("an executable shared mapping is denied", "the memory of the alias could not be mapped");
         if (writable != MAP_FAILED) munmap(writable, size);
         if (executable != MAP_FAILED) munmap(executable, size);
     } else {
@@ -86,8 +87,8 @@ thread_local guard* armed = nullptr;
 // Faults inside the program's own text are the harness's, and end the process by the signal.
 void handle_fault(int signal, siginfo_t*, void* context) {
     const std::uintptr_t pc = target::program_counter(*static_cast<const ucontext_t*>(context));
-    const bool own = pc >= reinterpret_cast<std::uintptr_t>(&__executable_start) &&
-                     pc < reinterpret_cast<std::uintptr_t>(&etext);
+    const bool own =
+        pc >= reinterpret_cast<std::uintptr_t>(&__executable_start) && pc < reinterpret_cast<std::uintptr_t>(&etext);
     if (armed == nullptr || own) {
         ::signal(signal, SIG_DFL);
         raise(signal);
@@ -165,7 +166,8 @@ bool run_for(std::span<const task> tasks, std::uint64_t duration, std::uint32_t*
         if (pthread_create(&threads[started], nullptr, start, &arguments[started]) != 0) break;
     }
     const bool all = started == tasks.size();
-    const timespec wanted = {static_cast<time_t>(duration / 1'000'000'000), static_cast<long>(duration % 1'000'000'000)};
+    const timespec wanted = {static_cast<time_t>(duration / 1'000'000'000),
+                             static_cast<long>(duration % 1'000'000'000)};
     if (all) clock_nanosleep(CLOCK_MONOTONIC, 0, &wanted, nullptr);
     std::atomic_ref<std::uint32_t>(*stop).store(1);
     for (std::size_t i = 0; i < started; ++i) pthread_join(threads[i], nullptr);
