@@ -3,6 +3,7 @@
 // turned into returns. Implemented in runner/linux/.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -41,9 +42,10 @@ struct task {
     void* argument = nullptr;
     unsigned cpu = 0;
 };
-// Starts all tasks, sleeps for `nanoseconds`, sets *stop to 1, and returns when all have ended. False: a thread could
-// not be started or pinned.
-bool run_for(std::span<const task> tasks, std::uint64_t nanoseconds, std::uint32_t* stop);
+// Starts all tasks, waits until *ready has counted them, sleeps for `nanoseconds`, sets *stop to 1, and returns when
+// all have ended. False: a thread could not be started or pinned.
+bool run_for(std::span<const task> tasks, std::uint64_t nanoseconds, const std::atomic<std::uint32_t>* ready,
+             std::uint32_t* stop);
 
 std::uint64_t nanoseconds();  // monotonic
 void yield();                 // gives the CPU to another thread

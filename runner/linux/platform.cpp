@@ -156,7 +156,9 @@ switches context_switches() {
     return {usage.ru_nvcsw, usage.ru_nivcsw};
 }
 
-bool run_for(std::span<const task> tasks, std::uint64_t duration, std::uint32_t* stop) {
+bool run_for(std::span<const task> tasks, std::uint64_t duration, const std::atomic<std::uint32_t>* ready,
+             std::uint32_t* stop) {
+    constexpr timespec moment = {0, 50'000};
     std::array<pthread_t, most_tasks> threads = {};
     std::array<started_task, most_tasks> arguments = {};
     std::atomic<int> trouble{0};
@@ -166,9 +168,12 @@ bool run_for(std::span<const task> tasks, std::uint64_t duration, std::uint32_t*
         if (pthread_create(&threads[started], nullptr, start, &arguments[started]) != 0) break;
     }
     const bool all = started == tasks.size();
-    const timespec wanted = {static_cast<time_t>(duration / 1'000'000'000),
-                             static_cast<long>(duration % 1'000'000'000)};
-    if (all) clock_nanosleep(CLOCK_MONOTONIC, 0, &wanted, nullptr);
+    const timespec wanted = {static_cast<time_t>(duration / 1'000'000'000), static_cast<long>(duration % 1'000'000'000)};
+    if (all) {
+        // On a busy machine it can take longer than the batch until every thread has its CPU.
+        while (ready->load(std::memory_order_acquire) < tasks.size()) clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, nullptr);
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &wanted, nullptr);
+    }
     std::atomic_ref<std::uint32_t>(*stop).store(1);
     for (std::size_t i = 0; i < started; ++i) pthread_join(threads[i], nullptr);
     return all && trouble.load() == 0;
