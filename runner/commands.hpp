@@ -21,6 +21,9 @@ struct usage_error : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Empty: this binary's. Throws usage_error.
+const known_architecture& architecture_named(const std::string& name);
+
 struct list_arguments {
     std::vector<std::string> globs;
     std::string architecture;  // empty: this binary's
@@ -44,6 +47,20 @@ struct run_arguments {
 int run_selected(const run_arguments& arguments);
 
 int show_facts(bool as_json);
+
+struct verdict_arguments {
+    std::vector<std::string> names;  // "-" alone: from standard input, one a line
+    std::string architecture;        // empty: this binary's
+    std::string facts;               // key=value,…; empty: nothing is known
+    bool as_json = false;
+};
+int show_verdicts(const verdict_arguments& arguments);
+
+struct explain_arguments {
+    std::string name;
+    std::string architecture;  // empty: this binary's, or the first that has the test's steps
+};
+int explain(const explain_arguments& arguments);
 
 struct bench_arguments {
     std::string what = "engine";

@@ -44,6 +44,28 @@ void add_facts(CLI::App& app, int& code) {
     command->callback([as_json, &code] { code = cmodx::show_facts(*as_json); });
 }
 
+void add_verdict(CLI::App& app, int& code) {
+    auto* const command = app.add_subcommand("verdict", "Print what an architecture says of tests, without running them");
+    auto arguments = std::make_shared<cmodx::verdict_arguments>();
+    command->add_option("name", arguments->names, "shape+site+mapping+writer[+executor], with any steps; - alone reads names by lines")
+        ->required();
+    command->add_option("--arch", arguments->architecture, "Any of the four architectures; this binary's if not given");
+    command->add_option("--facts", arguments->facts,
+                        "What is known of the machine, such as idc=0,dic=0, or 'here' for this one; if not given, nothing: "
+                        "the verdict then promises no more than the weakest machine does");
+    command->add_flag("--json", arguments->as_json, "One line of JSON a name");
+    command->callback([arguments, &code] { code = cmodx::show_verdicts(*arguments); });
+}
+
+void add_explain(CLI::App& app, int& code) {
+    auto* const command = app.add_subcommand("explain", "Print what a test does, its code, and the verdict on every architecture");
+    auto arguments = std::make_shared<cmodx::explain_arguments>();
+    command->add_option("name", arguments->name, "shape+site+mapping+writer[+executor], with any steps")->required();
+    command->add_option("--arch", arguments->architecture,
+                        "Whose code; if not given this binary's, or the first that has the test's steps");
+    command->callback([arguments, &code] { code = cmodx::explain(*arguments); });
+}
+
 void add_bench(CLI::App& app, int& code) {
     auto* const command = app.add_subcommand("bench", "Measure: 'engine', the rate of the hot loops beside a bare call");
     auto arguments = std::make_shared<cmodx::bench_arguments>();
@@ -69,6 +91,8 @@ int main(int argc, char** argv) {
     add_run(app, code, arguments);
     add_facts(app, code);
     add_bench(app, code);
+    add_verdict(app, code);
+    add_explain(app, code);
     try {
         app.parse(static_cast<int>(words.size()), words.data());
     } catch (const CLI::Success& e) {

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <numeric>
 
+#include "arch/verdict.hpp"
 #include "runner/catalogue.hpp"
 
 namespace cmodx {
@@ -40,14 +41,33 @@ std::vector<piece> split(std::string_view text, char at, std::size_t offset) {
 // The element of `range` with that name, or an error that names the nearest one.
 template <class Range, class Name>
 auto find_named(const Range& range, Name name_of_element, piece wanted, std::string_view kind, name_error& error) {
-    std::vector<std::string> accepted;
-    for (const auto& element : range) {
+    for (const auto& element : range)
         if (name_of_element(element) == wanted.text) return &element;
-        accepted.emplace_back(name_of_element(element));
-    }
-    error = {wanted.position,
-             fmt::format("unknown {} '{}'; did you mean '{}'?", kind, wanted.text, nearest(wanted.text, accepted))};
+    std::vector<std::string> accepted;
+    for (const auto& element : range) accepted.emplace_back(name_of_element(element));
+    const std::string guess = nearest(wanted.text, accepted);
+    error = {wanted.position, wanted.text.empty()
+                                  ? fmt::format("a {} is missing, such as '{}'", kind, guess)
+                                  : fmt::format("unknown {} '{}'; did you mean '{}'?", kind, wanted.text, guess)};
     return static_cast<decltype(&*std::begin(range))>(nullptr);
+}
+
+bool has_step(const architecture& isa, std::string_view name) {
+    return std::any_of(isa.steps.begin(), isa.steps.end(), [&](const step& s) { return s.name == name; });
+}
+
+// A step that is none here, but somewhere: the nearest word would lead astray.
+std::optional<name_error> misplaced_step(const known_architecture& on, piece p) {
+    if (p.text.empty()) return name_error{p.position, "a step is missing; 'po' alone stands for none"};
+    if (p.text == "po") return name_error{p.position, "'po' stands for no step, and alone"};
+    if (has_step(on.isa, p.text)) return std::nullopt;
+    if (knows(*on.rules, p.text))
+        return name_error{p.position, fmt::format("the rules know '{}', but there is no code for it", p.text)};
+    for (const known_architecture& other : architectures)
+        if (has_step(other.isa, p.text))
+            return name_error{p.position, fmt::format("'{}' is a step of {}, not of {}", p.text, other.isa.name,
+                                                      on.isa.name)};
+    return std::nullopt;
 }
 
 bool parse_number(std::string_view text, unsigned& value) {
@@ -74,6 +94,7 @@ std::optional<name_error> parse_steps(const known_architecture& on, piece text, 
     steps.clear();
     if (text.text == "po") return std::nullopt;
     for (const piece& p : split(text.text, '-', text.position)) {
+        if (auto wrong = misplaced_step(on, p)) return wrong;
         name_error error;
         const step* s = find_named(on.isa.steps, [](const step& e) { return e.name; }, p, "step", error);
         if (s == nullptr) return error;
@@ -126,27 +147,36 @@ std::optional<name_error> parse_name(const known_architecture& on, std::string_v
     t.on = &on;
     const std::vector<piece> fields = split(name, '+', 0);
     name_error error;
-    const std::vector<const shape*> all = shapes();
-    const auto* form = find_named(all, [](const shape* s) { return s->name; }, fields[0], "shape", error);
-    if (form == nullptr) return error;
-    t.form = *form;
+    for (const shape* s = shape_list(); s != nullptr && t.form == nullptr; s = s->next)
+        if (s->name == fields[0].text) t.form = s;
+    if (t.form == nullptr) {
+        find_named(shapes(), [](const shape* s) { return s->name; }, fields[0], "shape", error);
+        return error;
+    }
+    // Faults are told from left to right, so the count comes behind those of the parts that are there.
     const std::size_t wanted = t.one_thread() ? 4 : 5;
-    if (fields.size() != wanted)
-        return name_error{name.size(), fmt::format("{} has {} parts: shape+site+mapping+writer{}", t.form->name, wanted,
-                                                   t.one_thread() ? "" : "+executor")};
+    const auto missing = [&](std::size_t part) { return fields.size() <= part; };
+    const auto wrong_count = [&](std::size_t position) {
+        return name_error{position, fmt::format("{} has {} parts, shape+site+mapping+writer{}, not {}", t.form->name,
+                                                wanted, t.one_thread() ? "" : "+executor", fields.size())};
+    };
+    if (missing(1)) return wrong_count(name.size());
     const std::vector<piece> site = split(fields[1].text, '@', fields[1].position);
-    const site_layout* layout =
-        find_named(on.isa.sites, [](const site_layout& s) { return s.name; }, site[0], "site", error);
-    if (layout == nullptr) return error;
-    t.site = layout;
+    t.site = find_named(on.isa.sites, [](const site_layout& s) { return s.name; }, site[0], "site", error);
+    if (t.site == nullptr) return error;
     if (site.size() > 1)
-        if (auto wrong = parse_placement(site[1], t)) return wrong;
+        if (auto wrong = parse_placement({site[1].position, fields[1].text.substr(site[0].text.size() + 1)}, t))
+            return wrong;
+    if (missing(2)) return wrong_count(name.size());
     const auto* path = find_named(mapping_names, [](std::string_view n) { return n; }, fields[2], "mapping", error);
     if (path == nullptr) return error;
     t.path = static_cast<mapping>(path - mapping_names);
+    if (missing(3)) return wrong_count(name.size());
     if (auto wrong = parse_steps(on, fields[3], t.writer)) return wrong;
+    if (missing(wanted - 1)) return wrong_count(name.size());
     if (!t.one_thread())
         if (auto wrong = parse_steps(on, fields[4], t.executor)) return wrong;
+    if (fields.size() > wanted) return wrong_count(fields[wanted].position - 1);
     t.name = name_of(t);
     return std::nullopt;
 }
