@@ -26,7 +26,7 @@ enum class witness : std::uint8_t {
     torn,                 // something ran that is neither old nor new
     new_then_old,         // the new code was seen, then the old
     second_first,         // the later modification was seen, then the older code at the first location
-    fetch_then_old_data,  // the new code was executed, then a load read the old bytes
+    fetch_then_old_data,  // the new code was executed, then memory was as it had been before it was written
     never_new,            // the old code still ran when the bound was reached
     fault,                // a signal that the code does not raise when it is whole
 };
@@ -37,9 +37,11 @@ enum class relation : std::uint8_t {
     cross_thread,   // a thread modifies code and tells another through a flag, which runs it (MP.RF)
     third_party,    // as cross_thread, but the flag is set by a thread that has executed the new code (WRC.F)
     concurrent,     // code runs while another thread modifies it; nothing is handed over (Patch)
+    load_to_fetch,  // a load of the new bytes, then a fetch of them: the modification is itself the flag (CoRF)
     same_location,  // two fetches of one location, in program order (CoFF)
     two_locations,  // two modifications in program order, fetched in program order (MP.FF)
-    fetch_to_load,  // a fetch of the new code, then a load of the same bytes (CoFR, MP.FR)
+    fetch_to_load,  // a fetch of the new code, then an access to the same bytes (CoFR, CoFW)
+    fetch_to_data,  // data and code written in program order; a fetch of the new code, then an access to the data (MP.FR)
 };
 
 enum class verdict : std::uint8_t { forbidden, allowed, required, unspecified, unpredictable };
@@ -99,8 +101,9 @@ enum class field : std::uint8_t {
     scratch,              // address of 64 bytes of the thread's own, 16-byte aligned
     status,               // bitwise or of what the system calls returned: not 0 if one failed
     rounds,               // how many rounds the stub may still make; it makes one at least
-    last_flag,            // a round that observed another flag or value than these is the stub's last
+    last_flag,            // a round that observed another flag, value or code than these is the stub's last
     last_value,
+    last_code,
     observed,             // `observations` words: what the events saw, in program order
     site = observed + 4,  // then, for each location: entry of the site, executable address
     target,               // first modified byte, by the writable address
@@ -142,6 +145,8 @@ struct site_layout {
     std::uint16_t alignment;    // natural alignment of `patch`, bytes
     std::uint16_t generations;  // how many can be told apart: 256, 16 or 2
     std::uint8_t token_bits;    // width of the tokens it returns
+    std::uint8_t straight = 0;  // bytes from the entry to the return, when no branch is among them; else 0
+    bool data = false;          // what is modified is read by the code, not executed
     void (*emit)(code_buffer& code);                              // the whole block at generation 0
     void (*emit_patch)(code_buffer& code, std::uint8_t generation);  // patch_size bytes
 };
@@ -163,13 +168,20 @@ concept back_end = requires(code_buffer& code, location x, std::size_t slot, std
     { A::store_code(code, x, size) };             // copy `size` bytes from source to target
     { A::load_code(code, x, slot) };              // observe the first patched bytes (at most 4) by a load at begin
     { A::fetch(code, x, slot) };                  // call the site, observe what it returns
+    { A::fetch_chosen(code, slot) };              // the same by a table of two at `scratch`: the last bit of the flag chooses
+    { A::result(code, slot) };                    // observe what a site in the stub itself has left to return
     { A::store_flag(code, x, flag) };             // publish value in flag; true: as a release
     { A::load_flag(code, x, slot, flag) };        // observe the flag; true: as an acquire
+    { A::pass_flag(code, x) };                    // publish the flag last loaded as the flag of x
+    { A::skip_old(code, size) };                  // pass over `size` bytes if the flag last loaded is last_flag
+    { A::jump(code, size) };                      // a direct jump over `size` bytes
+    { A::nop(code) };                             // one instruction that does nothing
     { A::protect(code, flag) };                   // mprotect the page range: true: read+execute, false: read+write
     { A::trap(code) };                            // one instruction of `granule` bytes that raises a signal
     // Subtracts 1 from `rounds`; goes back to offset `size` in the code unless it is 0 then, or an observation of the
-    // set (bit = slot) of flags differs from last_flag, or one of fetched values from last_value.
-    { A::again(code, size, slots, slots) };
+    // set (bit = slot) of flags differs from last_flag, one of fetched values from last_value, or one of loaded code
+    // from last_code.
+    { A::again(code, size, slots, slots, slots) };
 };
 
 // A back end behind values, for code that walks all four.
@@ -184,11 +196,17 @@ struct architecture {
     void (*store_code)(code_buffer&, location, std::size_t size);
     void (*load_code)(code_buffer&, location, std::size_t slot);
     void (*fetch)(code_buffer&, location, std::size_t slot);
+    void (*fetch_chosen)(code_buffer&, std::size_t slot);
+    void (*result)(code_buffer&, std::size_t slot);
     void (*store_flag)(code_buffer&, location, bool release);
     void (*load_flag)(code_buffer&, location, std::size_t slot, bool acquire);
+    void (*pass_flag)(code_buffer&, location);
+    void (*skip_old)(code_buffer&, std::size_t size);
+    void (*jump)(code_buffer&, std::size_t size);
+    void (*nop)(code_buffer&);
     void (*protect)(code_buffer&, bool executable);
     void (*trap)(code_buffer&);
-    void (*again)(code_buffer&, std::size_t begin, std::uint8_t flags, std::uint8_t values);
+    void (*again)(code_buffer&, std::size_t begin, std::uint8_t flags, std::uint8_t values, std::uint8_t codes);
 };
 
 template <back_end A>
@@ -203,8 +221,14 @@ constexpr architecture describe() {
             .store_code = A::store_code,
             .load_code = A::load_code,
             .fetch = A::fetch,
+            .fetch_chosen = A::fetch_chosen,
+            .result = A::result,
             .store_flag = A::store_flag,
             .load_flag = A::load_flag,
+            .pass_flag = A::pass_flag,
+            .skip_old = A::skip_old,
+            .jump = A::jump,
+            .nop = A::nop,
             .protect = A::protect,
             .trap = A::trap,
             .again = A::again};

@@ -28,8 +28,7 @@ struct coff {
         const int second = r.generation(r.observed(1));
         if (first < 0 || second < 0) return outcome_of(witness::torn);
         if (first == second) return outcome::newer;
-        if (!r.can_order()) return outcome::ambiguous;
-        return r.distance(first, second) < 0 ? outcome_of(witness::new_then_old) : outcome::newer;
+        return r.age(second) > r.age(first) ? outcome_of(witness::new_then_old) : outcome::newer;
     }
 };
 

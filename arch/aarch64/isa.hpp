@@ -48,8 +48,15 @@ struct isa {
     }
 
     static constexpr void fetch(code_buffer& code, location x, std::size_t slot) {
-        append(code, load(x1, field::site, x), blr(x1), mov(w0, w0), observe(x0, slot));
+        append(code, load(x1, field::site, x), blr(x1));
+        result(code, slot);
     }
+    static constexpr void fetch_chosen(code_buffer& code, std::size_t slot) {
+        append(code, load(x0, field::scratch), ubfx(x1, static_cast<xreg>(last_flag), 0, 1), add(x0, x0, x1, 3));
+        append(code, ldr(x1, x0), blr(x1));
+        result(code, slot);
+    }
+    static constexpr void result(code_buffer& code, std::size_t slot) { append(code, mov(w0, w0), observe(x0, slot)); }
 
     static constexpr void store_flag(code_buffer& code, location x, bool release) {
         append(code, load(x0, field::flag, x), load(x1, field::value, x), release ? stlr(w1, x0) : str(w1, x0));
@@ -59,6 +66,18 @@ struct isa {
         append(code, load(x0, field::flag, x), acquire ? ldar(last_flag, x0) : ldr(last_flag, x0));
         append(code, observe(static_cast<xreg>(last_flag), slot));
     }
+    static constexpr void pass_flag(code_buffer& code, location x) {
+        append(code, load(x0, field::flag, x), str(last_flag, x0));
+    }
+
+    static constexpr void skip_old(code_buffer& code, std::size_t size) {
+        append(code, load(x0, field::last_flag), cmp(last_flag, w0));
+        append(code, b(cond::eq, static_cast<std::int64_t>(size) + 4));
+    }
+    static constexpr void jump(code_buffer& code, std::size_t size) {
+        append(code, b(static_cast<std::int64_t>(size) + 4));
+    }
+    static constexpr void nop(code_buffer& code) { append(code, aarch64::nop()); }
 
     // mprotect(page, page_length, PROT_READ | (PROT_EXEC or PROT_WRITE)).
     static constexpr void protect(code_buffer& code, bool executable) {
@@ -68,7 +87,8 @@ struct isa {
 
     static constexpr void trap(code_buffer& code) { append(code, udf(0)); }
 
-    static constexpr void again(code_buffer& code, std::size_t begin, std::uint8_t flags, std::uint8_t values) {
+    static constexpr void again(code_buffer& code, std::size_t begin, std::uint8_t flags, std::uint8_t values,
+                                std::uint8_t codes) {
         append(code, load(x0, field::rounds), subs(x0, x0, 1), store(x0, field::rounds), movz(x1, 0));
         const auto compare = [&](std::uint8_t slots, field last) {
             for (std::size_t slot = 0; slot < observations; ++slot) {
@@ -78,6 +98,7 @@ struct isa {
         };
         compare(flags, field::last_flag);
         compare(values, field::last_value);
+        compare(codes, field::last_code);
         append(code, cbnz(x1, 8));
         append(code, cbnz(x0, static_cast<std::int64_t>(begin) - static_cast<std::int64_t>(code.size)));
     }

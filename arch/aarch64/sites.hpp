@@ -92,7 +92,7 @@ constexpr void body_block(code_buffer& code) {
 // clang-format off
 inline constexpr site_layout sites[] = {
     {.name = "imm", .meaning = "the immediate of MOVZ",
-     .size = 16, .entry = 0, .patch = 0, .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 16,
+     .size = 16, .entry = 0, .patch = 0, .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 16, .straight = 4,
      .emit = imm_block, .emit_patch = imm_patch},
     {.name = "branch", .meaning = "the target of B",
      .size = branch_at + 16, .entry = branch_at, .patch = branch_at, .patch_size = 4, .alignment = 4, .generations = 16,

@@ -46,8 +46,15 @@ struct isa {
     }
 
     static constexpr void fetch(code_buffer& code, location x, std::size_t slot) {
-        append(code, load(r1, field::site, x), blx(r1), observe(r0, slot));
+        append(code, load(r1, field::site, x), blx(r1));
+        result(code, slot);
     }
+    static constexpr void fetch_chosen(code_buffer& code, std::size_t slot) {
+        append(code, load(r1, field::scratch), and_(r0, last_flag, immediate{1}), add(r1, r1, r0, 2));
+        append(code, ldr(r1, r1), blx(r1));
+        result(code, slot);
+    }
+    static constexpr void result(code_buffer& code, std::size_t slot) { append(code, observe(r0, slot)); }
 
     // Armv7 has neither a store-release nor a load-acquire: DMB ISH on the side that matters.
     static constexpr void store_flag(code_buffer& code, location x, bool release) {
@@ -61,6 +68,18 @@ struct isa {
         if (acquire) append(code, dmb(barrier::ish));
         append(code, observe(last_flag, slot));
     }
+    static constexpr void pass_flag(code_buffer& code, location x) {
+        append(code, load(r0, field::flag, x), str(last_flag, r0));
+    }
+
+    static constexpr void skip_old(code_buffer& code, std::size_t size) {
+        append(code, load(r0, field::last_flag), cmp(last_flag, r0));
+        append(code, b(static_cast<std::int64_t>(size) + 4, cond::eq));
+    }
+    static constexpr void jump(code_buffer& code, std::size_t size) {
+        append(code, b(static_cast<std::int64_t>(size) + 4));
+    }
+    static constexpr void nop(code_buffer& code) { append(code, arm32::nop()); }
 
     // mprotect(page, page_length, PROT_READ | (PROT_EXEC or PROT_WRITE)).
     static constexpr void protect(code_buffer& code, bool executable) {
@@ -69,7 +88,8 @@ struct isa {
         system_call(code, 125);
     }
 
-    static constexpr void again(code_buffer& code, std::size_t begin, std::uint8_t flags, std::uint8_t values) {
+    static constexpr void again(code_buffer& code, std::size_t begin, std::uint8_t flags, std::uint8_t values,
+                                std::uint8_t codes) {
         append(code, load(r0, field::rounds), sub(r0, r0, immediate{1}), store(r0, field::rounds),
                mov(r1, immediate{0}));
         const auto compare = [&](std::uint8_t slots, field last) {
@@ -80,6 +100,7 @@ struct isa {
         };
         compare(flags, field::last_flag);
         compare(values, field::last_value);
+        compare(codes, field::last_code);
         append(code, cmp(r1, immediate{0}), b(12, cond::ne), cmp(r0, immediate{0}));
         append(code, b(static_cast<std::int64_t>(begin) - static_cast<std::int64_t>(code.size), cond::ne));
     }

@@ -93,7 +93,7 @@ constexpr void body_block(code_buffer& code) {
 inline constexpr site_layout sites[] = {
     {.name = "imm", .meaning = "the immediate of MOVW",
      .size = 16, .entry = 0, .patch = 0, .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 16,
-     .emit = imm_block, .emit_patch = imm_patch},
+     .straight = 4, .emit = imm_block, .emit_patch = imm_patch},
     {.name = "branch", .meaning = "the target of B",
      .size = slots_at + 256 * slot_size + 8, .entry = 0, .patch = 0, .patch_size = 4, .alignment = 4, .generations = 16,
      .token_bits = 16, .emit = branch_block, .emit_patch = branch_patch},

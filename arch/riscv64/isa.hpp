@@ -76,6 +76,19 @@ struct isa {
         load_word(c, reg::t1, field::site, x);
         load_immediate(c, reg::a0, 0);
         put(c, jalr(reg::ra, reg::t1, 0));
+        result(c, slot);
+    }
+    static constexpr void fetch_chosen(code_buffer& c, std::size_t slot) {
+        put(c, andi(reg::t0, flag_value, 1));
+        put(c, slli(reg::t0, reg::t0, 3));
+        load_word(c, reg::t1, field::scratch);
+        put(c, add(reg::t1, reg::t1, reg::t0));
+        put(c, ld(reg::t1, reg::t1, 0));
+        load_immediate(c, reg::a0, 0);
+        put(c, jalr(reg::ra, reg::t1, 0));
+        result(c, slot);
+    }
+    static constexpr void result(code_buffer& c, std::size_t slot) {
         zero_extend(c, reg::a0);
         store_word(c, reg::a0, word_of_observed(slot));
     }
@@ -93,6 +106,19 @@ struct isa {
         if (acquire) put(c, fence(set_r, set_r | set_w));
         store_word(c, flag_value, word_of_observed(slot));
     }
+    static constexpr void pass_flag(code_buffer& c, location x) {
+        load_word(c, reg::t1, field::flag, x);
+        put(c, sw(flag_value, reg::t1, 0));
+    }
+
+    static constexpr void skip_old(code_buffer& c, std::size_t size) {
+        load_word(c, reg::t0, field::last_flag);
+        put(c, beq(flag_value, reg::t0, static_cast<std::int32_t>(size) + 4));
+    }
+    static constexpr void jump(code_buffer& c, std::size_t size) {
+        put(c, jal(reg::zero, static_cast<std::int32_t>(size) + 4));
+    }
+    static constexpr void nop(code_buffer& c) { put(c, riscv64::nop()); }
 
     static constexpr void protect(code_buffer& c, bool executable) {
         load_word(c, reg::a0, field::page);
@@ -103,7 +129,8 @@ struct isa {
 
     static constexpr void trap(code_buffer& c) { put_short(c, c_ebreak()); }
 
-    static constexpr void again(code_buffer& c, std::size_t begin, std::uint8_t flags, std::uint8_t values) {
+    static constexpr void again(code_buffer& c, std::size_t begin, std::uint8_t flags, std::uint8_t values,
+                                std::uint8_t codes) {
         load_word(c, reg::t0, field::rounds);
         put(c, addi(reg::t0, reg::t0, -1));
         store_word(c, reg::t0, word_of(field::rounds, 0));
@@ -119,6 +146,7 @@ struct isa {
         };
         compare(flags, field::last_flag);
         compare(values, field::last_value);
+        compare(codes, field::last_code);
         put(c, bne(reg::t1, reg::zero, 8 + 4));  // over BEQ and JAL, which reaches further than a branch
         put(c, beq(reg::t0, reg::zero, 8));
         put(c, jal(reg::zero, static_cast<std::int32_t>(begin) - static_cast<std::int32_t>(c.size)));

@@ -106,7 +106,7 @@ constexpr void emit_body_patch(code_buffer& c, std::uint8_t g) {
 
 inline constexpr site_layout sites[] = {
     {.name = "imm", .meaning = "the 20-bit immediate of lui", .size = 16, .entry = 0, .patch = 0, .patch_size = 4,
-     .alignment = 4, .generations = 256, .token_bits = 20, .emit = emit_imm, .emit_patch = emit_imm_patch},
+     .alignment = 4, .generations = 256, .token_bits = 20, .straight = 8, .emit = emit_imm, .emit_patch = emit_imm_patch},
     {.name = "branch", .meaning = "the offset of jal", .size = branch_row + 16 + 256, .entry = 0, .patch = 0,
      .patch_size = 4, .alignment = 4, .generations = 16, .token_bits = 20,
      .emit = emit_branch, .emit_patch = emit_branch_patch},

@@ -80,6 +80,19 @@ struct isa {
     static constexpr void fetch(code_buffer& c, location x, std::size_t slot) {
         xor_r32_r32(c, reg::ax, reg::ax);
         call_m64(c, word(field::site, x));
+        result(c, slot);
+    }
+    static constexpr void fetch_chosen(code_buffer& c, std::size_t slot) {
+        mov_r32_r32(c, reg::cx, flag_value);
+        and_r32_imm(c, reg::cx, 1);
+        for (int i = 0; i < 3; ++i) add_r32_r32(c, reg::cx, reg::cx);
+        mov_r64_m64(c, reg::dx, word(field::scratch));
+        add_r64_r64(c, reg::dx, reg::cx);
+        xor_r32_r32(c, reg::ax, reg::ax);
+        call_m64(c, {reg::dx});
+        result(c, slot);
+    }
+    static constexpr void result(code_buffer& c, std::size_t slot) {
         mov_r32_r32(c, reg::ax, reg::ax);
         mov_m64_r64(c, word(word_of_observed(slot)), reg::ax);
     }
@@ -96,6 +109,18 @@ struct isa {
         mov_r32_m32(c, flag_value, {reg::si});
         mov_m64_r64(c, word(word_of_observed(slot)), flag_value);
     }
+    static constexpr void pass_flag(code_buffer& c, location x) {
+        mov_r64_m64(c, reg::si, word(field::flag, x));
+        mov_m32_r32(c, {reg::si}, flag_value);
+    }
+
+    static constexpr void skip_old(code_buffer& c, std::size_t size) {
+        mov_r64_m64(c, reg::ax, word(field::last_flag));
+        cmp_r32_r32(c, flag_value, reg::ax);
+        jcc_rel32(c, condition::e, static_cast<std::int32_t>(size));
+    }
+    static constexpr void jump(code_buffer& c, std::size_t size) { jmp_rel32(c, static_cast<std::int32_t>(size)); }
+    static constexpr void nop(code_buffer& c) { x86_64::nop(c, 1); }
 
     static constexpr void protect(code_buffer& c, bool executable) {
         mov_r64_m64(c, reg::di, word(field::page));
@@ -106,7 +131,8 @@ struct isa {
 
     static constexpr void trap(code_buffer& c) { int3(c); }
 
-    static constexpr void again(code_buffer& c, std::size_t begin, std::uint8_t flags, std::uint8_t values) {
+    static constexpr void again(code_buffer& c, std::size_t begin, std::uint8_t flags, std::uint8_t values,
+                                std::uint8_t codes) {
         mov_r64_m64(c, reg::dx, word(field::rounds));
         dec_r64(c, reg::dx);
         mov_m64_r64(c, word(field::rounds), reg::dx);
@@ -122,6 +148,7 @@ struct isa {
         };
         compare(flags, field::last_flag);
         compare(values, field::last_value);
+        compare(codes, field::last_code);
         test_r64_r64(c, reg::cx, reg::cx);
         jcc_rel8(c, condition::ne, 9);  // over TEST and JNE rel32
         test_r64_r64(c, reg::dx, reg::dx);

@@ -90,7 +90,7 @@ constexpr void emit_body_patch(code_buffer& c, std::uint8_t g) {
 inline constexpr site_layout sites[] = {
     {.name = "imm", .meaning = "the 32-bit immediate of mov eax, imm32", .size = 16, .entry = 3, .patch = 4,
      .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 32,
-     .emit = emit_imm, .emit_patch = emit_imm_patch},
+     .straight = 5, .emit = emit_imm, .emit_patch = emit_imm_patch},
     {.name = "branch", .meaning = "the displacement of jmp rel32", .size = 16 + 256 * 16, .entry = 11, .patch = 12,
      .patch_size = 4, .alignment = 4, .generations = 16, .token_bits = 32,
      .emit = emit_branch, .emit_patch = emit_branch_patch},

@@ -3,9 +3,19 @@
 // `const define<that_type> entry;` makes it part of the suite.
 #pragma once
 
-#include "runner/engine/worker.hpp"
+#include "runner/engine/loops.hpp"
+#include "runner/engine/rounds.hpp"
 
 namespace cmodx {
+
+// A member that the type has, or else this.
+#define CMODX_MEMBER_OR(type, member, otherwise) \
+    [] {                                         \
+        if constexpr (requires { type::member; }) \
+            return type::member;                 \
+        else                                     \
+            return otherwise;                    \
+    }()
 
 template <class S>
 class define {
@@ -16,23 +26,17 @@ class define {
     }
 
   private:
-    static consteval bool sweeps() {
-        if constexpr (requires { S::sweeps_placement; })
-            return S::sweeps_placement;
-        else
-            return false;
-    }
-    static consteval std::uint16_t generations() {
-        if constexpr (requires { S::needs_generations; })
-            return S::needs_generations;
-        else
-            return 2;
-    }
-    static constexpr auto executor() -> void (*)(worker&) {
-        if constexpr (std::size(S::programs) > 1)
-            return executor_loop<S>;
-        else
-            return nullptr;
+    static constexpr auto loops() {
+        std::array<void (*)(worker&), most_programs> all{};
+        for (std::size_t i = 0; i < std::size(S::programs); ++i) {
+            if constexpr (traits<S>::together)
+                all[i] = round_loop<S>;
+            else if constexpr (traits<S>::writer_observes)
+                all[i] = i == 0 ? writer_loop<S> : noise_loop;
+            else
+                all[i] = i == 0 ? writer_loop<S> : executor_loop<S>;
+        }
+        return all;
     }
 
     shape shape_{.name = S::name,
@@ -41,10 +45,17 @@ class define {
                  .programs = S::programs,
                  .seeks = S::seeks,
                  .paths = S::paths,
-                 .sweeps_placement = sweeps(),
-                 .needs_generations = generations(),
-                 .writer = writer_loop<S>,
-                 .executor = executor()};
+                 .sweeps_placement = CMODX_MEMBER_OR(S, sweeps_placement, false),
+                 .needs_generations = traits<S>::generations,
+                 .only_site = CMODX_MEMBER_OR(S, only_site, std::string_view{}),
+                 .at = CMODX_MEMBER_OR(S, at, placement{}),
+                 .waits = traits<S>::waits,
+                 .noisy = CMODX_MEMBER_OR(S, noisy, false),
+                 .led_into = CMODX_MEMBER_OR(S, led_into, false),
+                 .together = traits<S>::together,
+                 .loops = loops()};
 };
+
+#undef CMODX_MEMBER_OR
 
 }  // namespace cmodx

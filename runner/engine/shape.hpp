@@ -2,6 +2,7 @@
 // A shape: who writes, who fetches, over how many locations, in what order. One shape is one file in cases/.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string_view>
 
@@ -11,11 +12,19 @@
 namespace cmodx {
 
 enum class act : std::uint8_t {
-    store_code,  // modify location x
-    steps,       // the protocol's steps of this thread
-    store_flag,  // publish the generation of location x
-    load_flag,   // observe the flag of location x
-    fetch,       // run location x, observe what it returns
+    store_code,    // modify location x
+    steps,         // the protocol's steps of this thread; the range they maintain is that of location x
+    store_flag,    // publish a value in the flag of location x
+    load_flag,     // observe the flag of location x
+    pass_flag,     // store in the flag of location x the flag last loaded
+    depend,        // a branch on the flag last loaded
+    load_code,     // observe the modified bytes of location x by a load
+    fetch,         // call location x, observe what it returns
+    fetch_chosen,  // call the location that the last bit of the flag chooses, observe what it returns
+    run,           // location x itself, here in the thread's own code: no call and no branch; observe what it leaves
+    skip_old,      // pass over the next event if the flag is the one that the thread last acted upon
+    gap,           // as many instructions that do nothing as the batch has drawn
+    jump,          // a direct jump over as many bytes as the batch has drawn
 };
 struct event {
     act what;
@@ -30,6 +39,8 @@ struct program {
 
 struct worker;
 
+inline constexpr std::size_t most_programs = 3;
+
 // How a shape is described to the catalogue and run by the engine.
 struct shape {
     std::string_view name;
@@ -40,8 +51,32 @@ struct shape {
     std::span<const mapping> paths;
     bool sweeps_placement;                     // also at every offset around the boundaries
     std::uint16_t needs_generations;           // a site must tell so many apart
-    void (*writer)(worker&);                   // the hot loops, instantiated for the shape
-    void (*executor)(worker&);                 // null: one thread
+    std::string_view only_site;                // the one site that it is about; empty: all that are not data
+    placement at;                              // the one placement that it is about
+    bool waits;                                // its observers can leave the site alone while it is modified
+    bool noisy;                                // the flag of location 1 lies beside the code of location 0
+    bool led_into;                             // location 0 is entered through what stands before it
+    bool together;                             // its threads start each round together and are judged together
+    std::array<void (*)(worker&), most_programs> loops;  // the hot loop of each thread, instantiated for the shape
+
+    // Whether thread `index` has a place for the protocol's steps.
+    bool takes_steps(std::size_t index) const {
+        for (const event& e : programs[index].events)
+            if (e.what == act::steps) return true;
+        return false;
+    }
+    // Whether location x is a part of the stub of thread `index`.
+    bool runs(std::size_t index, location x) const {
+        for (const event& e : programs[index].events)
+            if (e.what == act::run && e.where == x) return true;
+        return false;
+    }
+    bool uses(location x) const {
+        for (const program& p : programs)
+            for (const event& e : p.events)
+                if (e.where == x && (e.what == act::store_code || e.what == act::fetch_chosen)) return true;
+        return false;
+    }
 
     const shape* next = nullptr;
 };
@@ -51,6 +86,5 @@ inline const shape*& shape_list() {
     static const shape* head = nullptr;
     return head;
 }
-
 
 }  // namespace cmodx

@@ -7,6 +7,12 @@ namespace {
 
 constexpr std::uint64_t settle_nanoseconds = 5'000'000;  // the bound of never_new
 
+bool all_fetched(const worker& w, const lane& l, std::uint32_t token) {
+    for (std::size_t slot = 0; slot < observations; ++slot)
+        if ((w.fetches >> slot & 1) != 0 && l.observed(slot) != token) return false;
+    return true;
+}
+
 // The old code is run where it lies before it is modified: it has been fetched, cached, translated.
 void warm_up(worker& w) {
     for (unsigned k = 0; k < w.in->instance_count; ++k)
@@ -14,8 +20,8 @@ void warm_up(worker& w) {
             lane& l = w.lanes[k];
             w.current = &l;
             l.frame[static_cast<std::size_t>(field::rounds)] = 1;
-            w.run(l.frame.data());
-            if (static_cast<std::uint32_t>(l.frame[w.value_word]) != w.in->tokens[0])
+            l.run(l.frame.data());
+            if (!all_fetched(w, l, w.in->tokens[0]))
                 w.in->broken.store("the unmodified code did not return what it should");
         }
 }
@@ -35,13 +41,12 @@ void settle(worker& w) {
         w.current = &l;
         const std::uint64_t begin = platform::nanoseconds();
         for (;;) {
-            const std::uint32_t flag = l.of->flag.load(std::memory_order_acquire);
+            const std::uint32_t flag = l.of->flag().load(std::memory_order_acquire);
             l.frame[static_cast<std::size_t>(field::rounds)] = 1;
-            w.run(l.frame.data());
-            const auto value = static_cast<std::uint32_t>(l.frame[w.value_word]);
+            l.run(l.frame.data());
             // Of two generations, every other last one looks right by chance.
             const bool by_chance = w.in->site->generations == 2 && !l.moved && flag >= 2;
-            if (value == w.in->tokens[flag & 0xff] && !by_chance) break;
+            if (all_fetched(w, l, w.in->tokens[flag & 0xff]) && !by_chance) break;
             if (platform::nanoseconds() - begin < settle_nanoseconds) continue;
             ++w.counts.count[static_cast<std::size_t>(outcome_of(witness::never_new))];
             note_first(w, l, outcome_of(witness::never_new), flag);
@@ -52,9 +57,9 @@ void settle(worker& w) {
 
 void guarded_body(void* argument) {
     worker& w = *static_cast<worker*>(argument);
-    const bool observes = !w.writes || w.in->observer_count == 0;
+    const bool observes = !w.writes() || w.in->observer_count == 0;
     if (!w.warm) {
-        if (!w.writes) warm_up(w);
+        if (!w.writes()) warm_up(w);
         w.warm = true;
         start_together(w);
         w.before = platform::context_switches();
@@ -65,7 +70,7 @@ void guarded_body(void* argument) {
         w.counts.voluntary_switches = after.voluntary - w.before.voluntary;
         w.counts.involuntary_switches = after.involuntary - w.before.involuntary;
     }
-    if (!w.writes && w.in->settles) settle(w);
+    if (!w.writes() && w.in->settles) settle(w);
 }
 
 void on_fault(void* argument, int signal, std::uintptr_t pc) {
@@ -78,13 +83,14 @@ void on_fault(void* argument, int signal, std::uintptr_t pc) {
     }
     lane& l = *w.current;
     const bool first = !w.counts.first.present;
-    if (!w.writes) count_unchanged(w, l, 0);
+    if (!w.writes()) count_unchanged(w, l, 0);
+    w.faulted = true;
     ++w.counts.count[static_cast<std::size_t>(outcome_of(witness::fault))];
     ++w.counts.rounds;
-    note_first(w, l, outcome_of(witness::fault), l.of->flag.load(std::memory_order_relaxed));
+    note_first(w, l, outcome_of(witness::fault), l.of->flag().load(std::memory_order_relaxed));
     if (first) {
         w.counts.first.signal = signal;
-        w.counts.first.address_offset = pc - l.of->entry;
+        w.counts.first.address_offset = pc - l.of->places[0].entry;
     }
 }
 
@@ -106,7 +112,7 @@ void note_first(worker& w, const lane& l, outcome what, std::uint32_t flag) {
     for (std::size_t i = 0; i < observations; ++i) first.observed[i] = l.frame[word_of_observed(i)];
     const std::size_t size = w.in->site->patch_size;
     first.bytes_size = static_cast<std::uint8_t>(size < first.bytes.size() ? size : first.bytes.size());
-    std::memcpy(first.bytes.data(), l.of->patched, first.bytes_size);
+    std::memcpy(first.bytes.data(), l.of->places[0].patched, first.bytes_size);
 }
 
 void wait_a_little(worker& w) {
@@ -115,6 +121,24 @@ void wait_a_little(worker& w) {
     if (++w.waited % patience != 0) return;
     platform::yield();
     ++w.counts.yields;
+    w.tainted = true;
+}
+
+void noise_loop(worker& w) {
+    batch& b = *w.in;
+    while (!b.stopped()) {
+        lane& l = w.pick();
+        l.asked = 1 + w.random.below(256);
+        l.frame[static_cast<std::size_t>(field::rounds)] = l.asked;
+        for (location x = 0; x < locations; ++x) l.frame[word_of(field::value, x)] = w.random.below(0x80000000);
+        w.current = &l;
+        l.run(l.frame.data());
+    }
+}
+
+void refresh(worker& w, const lane& l) {
+    for (const instance::place& p : l.of->places)
+        if (p.patched != nullptr) platform::synchronize(p.patched, w.in->site->patch_size);
     w.tainted = true;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread of a running test and its hot loops: the only code that runs while observations are made.
+// A thread of a running test, and what the threads of a batch share.
 #pragma once
 
 #include <atomic>
@@ -19,22 +19,38 @@ inline constexpr std::size_t most_patch = 256;  // bytes
 
 using stub = void (*)(std::uintptr_t* frame);
 
-// One copy of the test's code and flag; a batch has one to four, which share nothing but the arena.
+// One copy of the test's code and flags; a batch has one to four, which share nothing but the arena.
 struct instance {
-    alignas(64) std::atomic<std::uint32_t> flag{0};  // the generation that is published
-    struct alignas(64) acknowledgement {
-        std::atomic<std::uint32_t> generation{0};
+    struct alignas(64) word {
+        std::atomic<std::uint32_t> value{0};
     };
-    std::array<acknowledgement, most_observers> seen;  // by observer: the last generation whose round is over
+    struct place {
+        std::uintptr_t entry = 0;
+        std::uint8_t* patched = nullptr;     // the modified bytes, executable address
+    };
+    std::array<word, locations> flags;       // by location
+    std::array<word, most_observers> seen;   // by observer: the last generation whose round is over
+    std::array<place, locations> places;     // by location
+    std::uint32_t round = 0;                 // shapes whose threads run together: the last one
 
-    std::uintptr_t entry = 0;
-    const std::uint8_t* patched = nullptr;             // the modified bytes, executable address
+    void reset() {
+        for (word& f : flags) f.value.store(0);
+        for (word& s : seen) s.value.store(0);
+        places = {};
+        round = 0;
+    }
+    // Of location 0: the generation that is published, or about to be.
+    std::atomic<std::uint32_t>& flag() { return flags[0].value; }
+    const std::atomic<std::uint32_t>& flag() const { return flags[0].value; }
 };
+
+struct worker;
 
 // What the threads of a batch share.
 struct batch {
     const site_layout* site = nullptr;
     std::array<std::uint32_t, 256> tokens{};                       // by generation modulo 256
+    std::array<std::uint32_t, 256> words{};                        // the first modified bytes, by the same
     std::array<std::array<std::uint8_t, most_patch>, 256> patches{};  // the modified bytes, by the same
     std::array<instance, most_instances> instances;
     unsigned instance_count = 1;
@@ -47,7 +63,18 @@ struct batch {
     alignas(64) std::uint32_t stop = 0;
     alignas(64) std::atomic<std::uint32_t> ready{0};
 
+    // Shapes whose threads run together.
+    worker* members = nullptr;                        // all threads
+    unsigned turn = 0;                                // the instance of this round
+    bool over = false;
+    alignas(64) std::atomic<std::uint32_t> arrived{0};
+    alignas(64) std::atomic<std::uint32_t> meetings{0};
+
     bool stopped() const { return std::atomic_ref<const std::uint32_t>(stop).load(std::memory_order_relaxed) != 0; }
+    // The first modified bytes as load_code observes them: at most four.
+    std::uint32_t word_mask() const {
+        return site->patch_size >= 4 ? ~0u : (1u << (8 * site->patch_size)) - 1;
+    }
 };
 
 // One thread's view of one instance.
@@ -55,84 +82,46 @@ struct lane {
     alignas(64) std::array<std::uintptr_t, frame_words> frame{};
     alignas(16) std::array<std::uint8_t, 64> scratch{};
     instance* of = nullptr;
+    stub run = nullptr;
     std::uint32_t last_flag = 0;
     std::uint32_t last_value = 0;
+    std::uint32_t last_code = 0;
     outcome steady = outcome::current;  // what a round comes to that sees the same once more
     bool moved = false;                 // another value was seen than the first
     std::uint32_t asked = 0;            // rounds that the stub was last allowed
+    std::uint32_t more = 0;             // exclusive: rounds before this generation is acknowledged
+    std::uint32_t idle = 0;             // calls of the stub in a row in which a modification did not arrive
 
-    void see(std::uint32_t value, std::uint32_t flag) {
+    void see(std::uint32_t value, std::uint32_t flag, std::uint32_t code) {
         last_value = value;
         last_flag = flag;
+        last_code = code;
         frame[static_cast<std::size_t>(field::last_value)] = value;
         frame[static_cast<std::size_t>(field::last_flag)] = flag;
+        frame[static_cast<std::size_t>(field::last_code)] = code;
     }
+    std::uint32_t observed(std::size_t slot) const { return static_cast<std::uint32_t>(frame[word_of_observed(slot)]); }
 };
 
 struct worker {
     batch* in = nullptr;
-    stub run = nullptr;
     std::array<lane, most_instances> lanes;
-    unsigned observer = 0;  // index among the observers
+    unsigned index = 0;           // of the thread; 0 writes
     random_source random{0};
     tally counts;
     lane* current = nullptr;      // whose stub is running
     std::uint32_t waited = 0;     // fruitless tries in a row
     bool tainted = false;         // a system call stood between this round and the one before
-    bool writes = false;
+    bool late = false;            // running together: this round began with one
+    bool faulted = false;         // running together: this round ended in a fault
     bool warm = false;
     platform::switches before;    // when the loop began
-    std::size_t value_word = 0;   // word of the frame that holds what the last fetch saw
+    std::uint8_t fetches = 0;     // set of slots: those that observe what a site returned
     void (*loop)(worker&) = nullptr;
-};
 
-// What classify sees of one round.
-class round_view {
-  public:
-    round_view(const worker& w, const lane& l, std::uint32_t flag, bool leads)
-        : worker_(w), lane_(l), flag_(flag), leads_(leads) {}
-
-    std::uint32_t observed(std::size_t slot) const {
-        return static_cast<std::uint32_t>(lane_.frame[word_of_observed(slot)]);
-    }
-    std::uint32_t flag() const { return flag_; }
-
-    // Whether the first fetch saw another value than the round before.
-    bool changed() const { return observed(0) != lane_.last_value; }
-    // Judges a fetched value against the generation `base` that is known to have been published.
-    outcome compare(std::uint32_t value, std::uint32_t base) const {
-        if (value == worker_.in->tokens[base & 0xff]) [[likely]] return outcome::current;
-        const int found = generation(value);
-        if (found < 0) return outcome_of(witness::torn);
-        const std::uint32_t modulus = worker_.in->site->generations;
-        const std::uint32_t lead = newest() - base;
-        if (lead >= modulus - (leads_ ? 1 : 0)) return outcome::ambiguous;
-        const std::uint32_t ahead = (static_cast<std::uint32_t>(found) - base) & (modulus - 1);
-        return ahead <= lead ? outcome::newer : outcome_of(witness::stale);
-    }
-    // The generation (modulo the site's) whose token `value` is; -1 for none.
-    int generation(std::uint32_t value) const {
-        const int found = generation_of(value, worker_.in->site->token_bits);
-        return found < worker_.in->site->generations ? found : -1;
-    }
-    // Signed distance from generation `from` to `to`; both modulo the site's. Right if the true one is less than half.
-    int distance(int from, int to) const {
-        const int modulus = worker_.in->site->generations;
-        const int d = (to - from) & (modulus - 1);
-        return d >= modulus / 2 ? d - modulus : d;
-    }
-    // The newest generation that the code can have had up to now: one more than is published, because the writer
-    // modifies first, unless it waits for this observer.
-    std::uint32_t newest() const {
-        return leads_ ? lane_.of->flag.load(std::memory_order_acquire) + 1 : flag_;
-    }
-    bool can_order() const { return newest() - flag_ < worker_.in->site->generations / 2u; }
-
-  private:
-    const worker& worker_;
-    const lane& lane_;
-    std::uint32_t flag_;
-    bool leads_;
+    bool writes() const { return index == 0; }
+    unsigned observer() const { return index - 1; }
+    lane& pick() { return lanes[in->instance_count == 1 ? 0 : random.below(in->instance_count)]; }
 };
 
 // A task's body: warms the code up, starts with the others, runs the loop; `argument` is a worker.
@@ -141,127 +130,16 @@ void worker_body(void* argument);
 void note_first(worker& w, const lane& l, outcome what, std::uint32_t flag);
 // A fruitless try: spins, and gives the CPU away when it has lasted long.
 void wait_a_little(worker& w);
-
-// The slot that the last fetch of a thread observes.
-constexpr std::size_t last_fetch_of(const program& p) {
-    std::size_t slot = 0;
-    for (const event& e : p.events)
-        if (e.what == act::fetch) slot = e.slot;
-    return slot;
-}
-
-// What the loops need to know of a shape's programs, at compile time.
-template <class S>
-struct traits {
-    static constexpr bool has(std::size_t thread, act a) {
-        for (const event& e : S::programs[thread].events)
-            if (e.what == a) return true;
-        return false;
-    }
-    static constexpr std::size_t observer = std::size(S::programs) - 1;
-    static constexpr bool publishes = has(0, act::store_flag);
-    static constexpr bool writer_observes = observer == 0;
-    static constexpr bool reads_flag = has(observer, act::load_flag);
-    static constexpr std::size_t last_fetch = last_fetch_of(S::programs[observer]);
-};
-
-inline bool all_acknowledged(const batch& b, const instance& i) {
-    const std::uint32_t generation = i.flag.load(std::memory_order_relaxed);
-    for (unsigned k = 0; k < b.observer_count; ++k)
-        if (i.seen[k].generation.load(std::memory_order_acquire) != generation) return false;
-    return true;
-}
-
-template <class S>
-inline outcome count_round(worker& w, const lane& l, std::uint32_t flag, bool leads) {
-    const outcome what = S::classify(round_view(w, l, flag, leads));
-    ++w.counts.count[static_cast<std::size_t>(what)];
-    ++w.counts.rounds;
-    if (static_cast<std::uint32_t>(l.frame[word_of_observed(traits<S>::last_fetch)]) != l.last_value)
-        ++w.counts.transitions;
-    if (what >= outcome::first_witness) [[unlikely]] note_first(w, l, what, flag);
-    return what;
-}
+// The loop of a thread that observes nothing: its stub, again and again.
+void noise_loop(worker& w);
+// Maintains the code and synchronizes this thread, for want of progress: a machine may owe it no news of a modification.
+void refresh(worker& w, const lane& l);
 
 // Counts the rounds that ended inside the stub, less `others`: in each, nothing new was seen.
 inline void count_unchanged(worker& w, const lane& l, std::uint32_t others) {
     const std::uint64_t unchanged = l.asked - l.frame[static_cast<std::size_t>(field::rounds)] - others;
     w.counts.rounds += unchanged;
     w.counts.count[static_cast<std::size_t>(l.steady)] += unchanged;
-}
-
-// Modifies, maintains, publishes, as fast as the batch's pace lets it.
-template <class S>
-void writer_loop(worker& w) {
-    batch& b = *w.in;
-    while (!b.stopped()) {
-        lane& l = w.lanes[b.instance_count == 1 ? 0 : w.random.below(b.instance_count)];
-        instance& i = *l.of;
-        if (b.acknowledged && !all_acknowledged(b, i)) {
-            wait_a_little(w);
-            continue;
-        }
-        w.waited = 0;
-        const std::uint32_t generation = i.flag.load(std::memory_order_relaxed) + 1;
-        l.frame[word_of(field::source, 0)] = reinterpret_cast<std::uintptr_t>(b.patches[generation & 0xff].data());
-        l.frame[word_of(field::value, 0)] = generation;
-        w.current = &l;
-        // The flag of the generation before must not be seen after this one's code: bounds on `newest` rest on it.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        w.run(l.frame.data());
-        ++w.counts.writes;
-        if constexpr (!traits<S>::publishes) i.flag.store(generation, std::memory_order_release);
-        if constexpr (traits<S>::writer_observes) {
-            ++w.counts.fresh;
-            count_round<S>(w, l, generation, false);
-            l.see(static_cast<std::uint32_t>(l.frame[word_of_observed(traits<S>::last_fetch)]), generation);
-        }
-        if (b.pace != 0)
-            for (std::uint32_t spins = w.random.below(2 * b.pace); spins != 0 && !b.stopped(); --spins) platform::pause();
-    }
-}
-
-// Runs the site again and again (or once for each generation, when exclusive) and classifies what it saw. The rounds
-// in which nothing changed are made inside the stub. No system call, unless the writer makes no progress for long;
-// the round after one is not counted as fresh.
-template <class S>
-void executor_loop(worker& w) {
-    constexpr std::uint32_t most_rounds = 256;  // inside the stub, before the batch's end is looked at
-    constexpr std::size_t last_slot = traits<S>::last_fetch;
-    batch& b = *w.in;
-    while (!b.stopped()) {
-        lane& l = w.lanes[b.instance_count == 1 ? 0 : w.random.below(b.instance_count)];
-        instance& i = *l.of;
-        if (b.exclusive && i.flag.load(std::memory_order_relaxed) == l.last_flag) {
-            wait_a_little(w);
-            continue;
-        }
-        l.asked = b.exclusive ? 1 : most_rounds;
-        l.frame[static_cast<std::size_t>(field::rounds)] = l.asked;
-        w.current = &l;
-        w.run(l.frame.data());
-        count_unchanged(w, l, 1);  // all but the last, which may have changed
-
-        const auto value = static_cast<std::uint32_t>(l.frame[word_of_observed(last_slot)]);
-        std::uint32_t flag = l.last_flag;
-        if constexpr (traits<S>::reads_flag) flag = static_cast<std::uint32_t>(l.frame[word_of_observed(0)]);
-        const bool fresh = traits<S>::reads_flag ? flag != l.last_flag : value != l.last_value;
-        const outcome what = count_round<S>(w, l, flag, !(fresh && b.acknowledged));
-        if constexpr (traits<S>::reads_flag) {
-            l.steady = what;
-        } else {
-            l.steady = generation_of(value, b.site->token_bits) < 0 ? outcome_of(witness::torn) : outcome::current;
-            flag = i.flag.load(std::memory_order_acquire);  // a lower bound of what the next round can see
-        }
-        l.moved |= value != l.last_value;
-        l.see(value, flag);
-        if (fresh) {
-            if (!w.tainted) ++w.counts.fresh;
-            w.waited = 0;
-        }
-        if (b.acknowledged) i.seen[w.observer].generation.store(flag, std::memory_order_release);
-        w.tainted = false;
-    }
 }
 
 }  // namespace cmodx
