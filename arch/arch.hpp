@@ -15,9 +15,12 @@ namespace cmodx {
 
 // The path of the write to the code.
 enum class mapping : std::uint8_t {
-    same,   // one mapping, readable, writable and executable
-    alias,  // a second, writable mapping of the same memory
-    flip,   // one mapping, writable or executable in turn (mprotect)
+    same,     // one mapping, readable, writable and executable
+    alias,    // a second, writable mapping of the same memory
+    flip,     // one mapping, writable or executable in turn (mprotect)
+    poke,     // one mapping, written by the kernel on behalf of the thread (read, /proc/self/mem)
+    process,  // another process writes, by a mapping of its own or through the kernel
+    file,     // paged in: code comes to lie in memory because the page is mapped
 };
 
 // What an execution shows that is neither the old code nor the new code in its ordinary order.
@@ -29,6 +32,7 @@ enum class witness : std::uint8_t {
     fetch_then_old_data,  // the new code was executed, then memory was as it had been before it was written
     never_new,            // the old code still ran when the bound was reached
     fault,                // a signal that the code does not raise when it is whole
+    wrong_errno,          // a system call came to something else than its contract says
 };
 
 // Between which two actions the order is in question; each witness of a shape belongs to one.

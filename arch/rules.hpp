@@ -43,6 +43,10 @@ inline constexpr effects guarded = 1u << 20;          // a breakpoint stands in 
 inline constexpr effects never = 1u << 31;            // what no step does
 }  // namespace effect
 
+// A set of the members of an enumeration.
+using members = std::uint16_t;
+inline constexpr members anything = 0xffff;
+
 // What a step does, in order. Several actions of one name add up, those whose conditions hold.
 struct action {
     std::string_view step;
@@ -50,7 +54,7 @@ struct action {
     basis strength = basis::arch_text;  // how well founded it is that the step does this
     std::string_view source{};          // where that is said, if the architecture's own manual does not
     std::string_view when{};            // facts that must hold, such as "vendor=amd" or "exs!=1"
-    std::uint8_t paths = 0xff;          // set of mapping
+    members paths = anything;                     // set of mapping
 };
 
 // A link of a chain.
@@ -63,27 +67,26 @@ struct need {
 using chain = std::array<need, 6>;
 
 template <class... E>
-constexpr std::uint8_t set_of(E... members) {
-    return static_cast<std::uint8_t>(((1u << static_cast<unsigned>(members)) | ...));
+constexpr members set_of(E... one) {
+    return static_cast<members>(((1u << static_cast<unsigned>(one)) | ...));
 }
 template <class E>
-constexpr bool contains(std::uint8_t set, E member) {
-    return (set >> static_cast<unsigned>(member) & 1) != 0;
+constexpr bool contains(members all, E member) {
+    return (all >> static_cast<unsigned>(member) & 1) != 0;
 }
 
-inline constexpr std::uint8_t anything = 0xff;
-inline constexpr std::uint8_t handed_over =
+inline constexpr members handed_over =
     set_of(relation::same_thread, relation::cross_thread, relation::third_party, relation::concurrent);
-inline constexpr std::uint8_t not_new = set_of(witness::stale, witness::torn, witness::fault, witness::never_new);
-inline constexpr std::uint8_t broken = set_of(witness::torn, witness::fault);
+inline constexpr members not_new = set_of(witness::stale, witness::torn, witness::fault, witness::never_new);
+inline constexpr members broken = set_of(witness::torn, witness::fault);
 
 constexpr bool everywhere(const question&) { return true; }
 
 // A sentence of a manual, applied: on what it bears, what it requires, what it rules.
 struct statement {
-    std::uint8_t between = anything;              // set of relation
-    std::uint8_t seen = anything;                 // set of witness
-    std::uint8_t paths = anything;                // set of mapping
+    members between = anything;                   // set of relation
+    members seen = anything;                      // set of witness
+    members paths = anything;                     // set of mapping
     std::string_view when{};                      // facts that must be known to hold
     bool (*holds)(const question&) = everywhere;  // of the site and its placement
     effects with = 0;                             // done somewhere in the timeline

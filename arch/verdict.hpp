@@ -2,6 +2,7 @@
 // The one place where a verdict is computed.
 #pragma once
 
+#include "arch/contracts.hpp"
 #include "arch/rules.hpp"
 
 namespace cmodx {
@@ -187,7 +188,17 @@ class timeline {
     bool overflow_ = false;
 };
 
+// Of the first of the steps that has a contract.
+constexpr judgement judge_contract(const question& q) {
+    for (const auto& steps : {q.writer, q.executor})
+        for (const std::string_view step : steps)
+            for (const contract& c : contracts)
+                if (c.call == step) return {verdict::forbidden, c.strength, c.source, c.reason};
+    return {verdict::unspecified, basis::inferred, "", "no contract bears on this"};
+}
+
 constexpr judgement judge(const architecture_rules& rules, const question& q) {
+    if (q.seen == witness::wrong_errno) return judge_contract(q);
     // mprotect(2): an access that the protection does not permit is answered by SIGSEGV.
     if (races(q) && q.path == mapping::flip && q.seen == witness::fault)
         return {verdict::allowed, basis::kernel_abi, "mprotect(2)", "while the page is writable it cannot be executed"};

@@ -40,6 +40,7 @@ class builder {
     }
 
     bool fits(const shape& form, const site_layout& site, mapping path) const {
+        if (form.by_script != nullptr) return site.name == form.by_script->site;
         if (site.generations < form.needs_generations) return false;
         if (form.between == relation::same_location && (out_of_class(site) || site.patch_size > most_single_store))
             return false;
@@ -52,7 +53,27 @@ class builder {
         return site.name == (form.between == relation::same_thread ? "imm" : on_.rules->twin_site);
     }
 
+    // A scripted shape is slow and about something else than the protocol: all of them by its first mapping, by the
+    // others the first two.
+    void add_scripted(const shape& form, const site_layout& site, mapping path) {
+        const scripted& script = *form.by_script;
+        const bool first = path == form.paths[0];
+        std::vector<test_case> whole;
+        for (const protocol& p : on_.rules->protocols) {
+            if (!script.steps || p.between != script.protocols || p.from != protocol::origin::sufficient) continue;
+            if (!first && whole.size() == 2) break;
+            test_case t = bare(form, site, path, origin::sufficient);
+            t.writer = find(p.writer);
+            if (!t.one_thread()) t.executor = find(p.executor);
+            if (add(t)) whole.push_back(tests_.back());
+        }
+        add(bare(form, site, path, origin::none));
+        if (script.twins && first)
+            for (const test_case& t : whole) add_twins(t);
+    }
+
     void add_protocols(const shape& form, const site_layout& site, mapping path) {
+        if (form.by_script != nullptr) return add_scripted(form, site, path);
         std::vector<test_case> whole;
         for (const origin from : {origin::sufficient, origin::practice}) {
             for (const protocol& p : on_.rules->protocols) {

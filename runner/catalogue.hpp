@@ -20,9 +20,9 @@ enum class origin : std::uint8_t {
     none,        // no step at all
 };
 inline constexpr std::string_view origin_names[] = {"sufficient", "practice", "twin", "none"};
-inline constexpr std::string_view mapping_names[] = {"same", "alias", "flip"};
+inline constexpr std::string_view mapping_names[] = {"same", "alias", "flip", "poke", "process", "file"};
 inline constexpr std::string_view witness_names[] = {"stale",        "torn", "new_then_old", "second_first",
-                                                     "fetch_then_old_data", "never_new", "fault"};
+                                                     "fetch_then_old_data", "never_new", "fault", "errno"};
 
 // A test with what it is made of; the steps that parts() shows are the case's own.
 struct test_case {
@@ -40,7 +40,9 @@ struct test_case {
     std::string_view omits;       // and which
 
     test parts() const { return {&on->isa, form, site, at, path, writer, executor}; }
-    bool one_thread() const { return form->programs.size() == 1; }
+    bool one_thread() const {
+        return form->by_script != nullptr ? form->between == relation::same_thread : form->programs.size() == 1;
+    }
 };
 
 // shape+site[@boundary-before]+mapping+writer[+executor]; a shape of one thread has no executor.

@@ -20,8 +20,11 @@ constexpr double grace_seconds = 5;                // beyond twice the budget, b
 
 // What must be so for the test to run here; empty when all of it is.
 std::string absent(const test_case& t, const environment& here, const run_options& options) {
-    if (options.cpus.size() < t.form->programs.size())
-        return fmt::format("needs {} CPUs, has {}", t.form->programs.size(), options.cpus.size());
+    const scripted* script = t.form->by_script;
+    const std::size_t cpus = script != nullptr ? script->cpus : t.form->programs.size();
+    if (options.cpus.size() < cpus) return fmt::format("needs {} CPUs, has {}", cpus, options.cpus.size());
+    if (script != nullptr && !script->needs.empty() && here.value(script->needs) != "1")
+        return fmt::format("{}: absent", script->needs);
     const std::string path = fmt::format("mapping_{}", mapping_names[static_cast<std::size_t>(t.path)]);
     if (here.value(path) != "1") return fmt::format("{}: {}", path, here.value(path));
     for (const auto* steps : {&t.writer, &t.executor})

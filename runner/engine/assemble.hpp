@@ -122,6 +122,9 @@ inline std::uint64_t hash_of(const test& t, std::span<std::uint8_t> room) {
         hash = fnv(room.data(), code.full() ? room.size() : code.size, hash);
     };
     for (std::size_t i = 0; i < t.form->programs.size(); ++i) add([&](code_buffer& c) { assemble(t, i, c); });
+    if (t.form->by_script != nullptr)
+        for (const step_sequence steps : {t.writer, t.executor})
+            for (const step* s : steps) add([&](code_buffer& c) { s->emit(c, 0); });
     add([&](code_buffer& c) { t.site->emit(c); });
     add([&](code_buffer& c) { t.site->emit_patch(c, 1); });
     return hash;

@@ -47,12 +47,22 @@ struct task {
 bool run_for(std::span<const task> tasks, std::uint64_t nanoseconds, const std::atomic<std::uint32_t>* ready,
              std::uint32_t* stop);
 
+// Moves the calling thread to CPU number `cpu`; false: refused.
+bool pin(unsigned cpu);
+// The number of the CPU that the caller runs on.
+unsigned current_cpu();
+// Runs `other` in a thread of its own, and mine(argument) in the calling thread meanwhile; returns when both have
+// ended. False: the thread could not be started, and nothing was run.
+bool run_beside(const task& other, void (*mine)(void*), void* argument);
+// Zeroed memory that processes forked from here share; null when it is refused.
+void* shared_memory(std::size_t size);
+
 std::uint64_t nanoseconds();  // monotonic
 void yield();                 // gives the CPU to another thread
 void pause();                 // a hint inside a spin loop
 
 // Runs body(argument) and, each time that it is left by a fault in code outside the program itself, calls
-// on_fault(argument, signal, program counter) and runs body again, until body returns.
+// on_fault(argument, signal, program counter) and runs body again, until body returns. May be nested.
 void guarded(void (*body)(void*), void (*on_fault)(void*, int signal, std::uintptr_t pc), void* argument);
 
 }  // namespace cmodx::platform

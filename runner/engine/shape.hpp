@@ -38,6 +38,28 @@ struct program {
 };
 
 struct worker;
+class script;
+
+// A step that is part of what a shape does, such as "migrate": it takes part in the verdict, not in the name.
+struct implied_step {
+    enum class place : std::uint8_t { first, amid, last };  // among the protocol's steps of its thread
+    std::string_view name;
+    std::uint8_t thread = 0;  // 0: the writer, and whoever is alone
+    place where = place::last;
+};
+
+// A shape that is a program of its own, because it is about the operating system; see script.hpp.
+struct scripted {
+    void (*run)(script&);
+    std::span<const implied_step> implied;
+    std::string_view needs;      // key of the fact that must be "1"; empty: nothing
+    unsigned cpus;               // how many it needs
+    bool maps;                   // makes its own memory
+    bool steps;                  // is tried with protocols
+    relation protocols;          // with those for this
+    bool twins;                  // and with their twins, by the first mapping
+    std::string_view site;       // the one it is tried at
+};
 
 inline constexpr std::size_t most_programs = 3;
 
@@ -77,6 +99,8 @@ struct shape {
                 if (e.where == x && (e.what == act::store_code || e.what == act::fetch_chosen)) return true;
         return false;
     }
+
+    const scripted* by_script = nullptr;       // then there are no programs and no loops
 
     const shape* next = nullptr;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "runner/engine/layout.hpp"
+#include "runner/engine/script.hpp"
 
 namespace cmodx {
 namespace {
@@ -183,6 +184,7 @@ class trial {
 }  // namespace
 
 trial_result run_trial(const test& t, const trial_options& options) {
+    if (t.form->by_script != nullptr) return run_script(t, options);
     static trial only;  // large, and there is no heap here; one trial runs at a time
     only.run(t, options);
     return only.result;

@@ -69,6 +69,10 @@ environment probe_environment() {
     add("mapping_same", denial_or_one(mapping::same));
     add("mapping_alias", denial_or_one(mapping::alias));
     add("mapping_flip", denial_or_one(mapping::flip));
+    add("mapping_poke", denial_or_one(mapping::poke));
+    add("mapping_process", denial_or_one(mapping::process));
+    add("mapping_file", denial_or_one(mapping::file));
+    add("linux", "1");
     add("membarrier_sync_core", membarrier_state());
     target::collect_facts(add);
     target::collect_linux_facts(add);

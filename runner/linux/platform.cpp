@@ -114,8 +114,8 @@ void install_fault_handler() {
 
 code_memory map(mapping path, std::size_t size) {
     size = (size + page_size() - 1) / page_size() * page_size();
-    if (path == mapping::alias) return map_alias(size);
-    const int protection = PROT_READ | PROT_WRITE | (path == mapping::same ? PROT_EXEC : 0);
+    if (path == mapping::alias || path == mapping::process || path == mapping::file) return map_alias(size);
+    const int protection = PROT_READ | PROT_WRITE | (path == mapping::flip ? 0 : PROT_EXEC);
     code_memory memory;
     void* address = mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (address == MAP_FAILED) {
@@ -179,6 +179,30 @@ bool run_for(std::span<const task> tasks, std::uint64_t duration, const std::ato
     return all && trouble.load() == 0;
 }
 
+bool pin(unsigned cpu) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    return sched_setaffinity(0, sizeof cpus, &cpus) == 0;
+}
+
+unsigned current_cpu() { return static_cast<unsigned>(sched_getcpu()); }
+
+bool run_beside(const task& other, void (*mine)(void*), void* argument) {
+    std::atomic<int> trouble{0};
+    started_task started = {&other, &trouble};
+    pthread_t thread = {};
+    if (pthread_create(&thread, nullptr, start, &started) != 0) return false;
+    mine(argument);
+    pthread_join(thread, nullptr);
+    return trouble.load() == 0;
+}
+
+void* shared_memory(std::size_t size) {
+    void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? nullptr : memory;
+}
+
 std::uint64_t nanoseconds() {
     timespec now = {};
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -194,11 +218,13 @@ void guarded(void (*body)(void*), void (*on_fault)(void*, int, std::uintptr_t), 
     alignas(16) static thread_local std::array<std::uint8_t, 65536> signal_stack;
     const stack_t stack = {.ss_sp = signal_stack.data(), .ss_flags = 0, .ss_size = signal_stack.size()};
     sigaltstack(&stack, nullptr);
+    guard* const outer = armed;
     guard here = {};
     armed = &here;
     if (sigsetjmp(here.back, 0) != 0) on_fault(argument, here.signal, here.pc);
     body(argument);
-    armed = nullptr;
+    armed = outer;
+    if (outer != nullptr) return;
     const stack_t none = {.ss_sp = nullptr, .ss_flags = SS_DISABLE, .ss_size = 0};
     sigaltstack(&none, nullptr);
 }
