@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our own faults: results/errata.toml says which past results are void, and why.
+
+    [[erratum]]
+    date = "2026-11-22"
+    test = "CoFF+*"                       # a glob over names of tests
+    commits = ["c5b9f71^", "1a2b3c4..5d6e7f8"]   # see below
+    what = "one sentence: what was wrong with the test"
+    architecture = "arm32"                # optional; all if it is not given
+
+A commit alone stands for itself; A..B for what git log lists so; FIXED^ for every commit that does not have FIXED in
+its history. Results of a commit that is not in this repository (a private branch, "unknown") are not void.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from . import tree
+from .digest import Run
+from .fault import UsageFault
+from .fields import Key, check_table, is_text, is_texts, read_toml, text
+
+_commit = re.compile(r"[0-9a-f]{7,40}(\^|\.\.[0-9a-f]{7,40})?")
+_date = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _are_commits(value: Any) -> bool:
+    return is_texts(value) and value != [] and all(_commit.fullmatch(word) for word in value)
+
+
+_keys = {
+    "date": Key("a day such as 2026-11-22, as a text", lambda v: isinstance(v, str) and bool(_date.fullmatch(v))),
+    "test": Key("a glob over names of tests", is_text),
+    "commits": Key("a list of commits: HASH, HASH..HASH, or HASH^ for all before the one that repaired it", _are_commits),
+    "what": Key("one sentence: what was wrong with the test", is_text),
+    "architecture": Key("one of " + ", ".join(tree.architectures), lambda v: v in tree.architectures, False),
+}
+
+
+@dataclass(frozen=True)
+class Erratum:
+    date: str
+    test: str
+    commits: tuple[str, ...]
+    what: str
+    architecture: str | None
+
+    def __str__(self) -> str:
+        return f"void by the erratum of {self.date}: {self.what}"
+
+
+@dataclass
+class Errata:
+    """`_covers`: whether an erratum's list of commits holds a commit, as git said."""
+
+    list: list[Erratum]
+    root: Path = tree.root
+    _covers: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    def about(self, commit: str, architecture: str) -> list[Erratum]:
+        """Those that speak of results of this commit."""
+        return [
+            e for e in self.list
+            if (e.architecture in (None, architecture)) and any(self._holds(word, commit) for word in e.commits)
+        ]
+
+    def _holds(self, word: str, commit: str) -> bool:
+        key = (word, commit)
+        if key not in self._covers:
+            self._covers[key] = self._ask(word, commit.removesuffix("-dirty").removesuffix("+"))
+        return self._covers[key]
+
+    def _ask(self, word: str, commit: str) -> bool:
+        if not re.fullmatch(r"[0-9a-f]{7,40}", commit):
+            return False
+        if word.endswith("^"):
+            return self._known(commit) and self._known(word[:-1]) and not self._within(word[:-1], commit)
+        if ".." in word:
+            first, _, last = word.partition("..")
+            known = all(map(self._known, (first, last, commit)))
+            return known and self._within(commit, last) and not self._within(commit, first)
+        return word.startswith(commit) or commit.startswith(word)
+
+    def _known(self, commit: str) -> bool:
+        return self._git("cat-file", "-e", f"{commit}^{{commit}}")
+
+    def _within(self, ancestor: str, commit: str) -> bool:
+        return self._git("merge-base", "--is-ancestor", ancestor, commit)
+
+    def _git(self, *arguments: str) -> bool:
+        try:
+            return subprocess.run(["git", "-C", str(self.root), *arguments], capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
+
+
+def read(path: Path | None = None) -> Errata:
+    """None if there is no file."""
+    path = tree.results / "errata.toml" if path is None else path
+    if not path.exists():
+        return Errata([])
+    keys = {"erratum": Key(f"a list of tables, each {text} of {', '.join(_keys)}", lambda v: isinstance(v, list), False, [])}
+    tables = check_table(str(path), read_toml(path), keys)["erratum"]
+    made = []
+    for number, table in enumerate(tables, 1):
+        checked = check_table(f"{path}: erratum {number}", table, _keys)
+        made.append(Erratum(**{**checked, "commits": tuple(checked["commits"])}))
+    return Errata(made)
+
+
+def apply(run: Run, errata: Errata) -> None:
+    """Makes the results concerned void, in place: no status but `void`, no counts, and the reason."""
+    if not errata.list:
+        return
+    about = {e: None for commit in run.environment.get("commit", ()) for e in errata.about(commit, run.architecture)}
+    for erratum in about:
+        for name, result in run.tests.items():
+            if result.status != "void" and fnmatchcase(name, erratum.test):
+                run.tests[name] = result._replace(status="void", reason=str(erratum), rates=(), witnesses=())
+                run.details.pop(name, None)
