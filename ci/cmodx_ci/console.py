@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a guest left on its console: the end of it, and whether its kernel gave up."""
+
+import re
+from pathlib import Path
+
+kept_lines = 50
+_read_bytes = 1 << 16
+# Colours and cursor movements of firmware, and whatever else is no text.
+_control = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def tail(path: Path, lines: int = kept_lines) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _read_bytes))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(_control.sub("", text).strip().splitlines()[-lines:])
+
+
+def last_words(text: str) -> str | None:
+    """The line that says why the guest ended by itself, if one does."""
+    for mark in ("Kernel panic", "cmodx: init failed"):
+        for line in text.splitlines():
+            if mark in line:
+                return re.sub(r"^\[[ .0-9]+\] ", "", line).strip()
+    return None

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stands in for a binary that runs as /init of a guest: same arguments, same exit codes, same result files.
+
+The guest sends what the binary prints through a channel of its own, so that kernel messages on the console never mix
+with results. A guest that panics, hangs or is killed costs the test in flight, which is a crash or a timeout with the
+end of the console, and those behind it, which are missing.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import console, fault, initramfs, process, results, tree
+from .fault import HarnessFault, UsageFault
+from .machines import Machine, read_machine
+
+# Beyond what the runner allows a test before it ends it by itself, run.cpp.
+quiet_s = 30.0
+grace_s = 5.0
+# Of a kernel's command line, the least of the four architectures: arm32's and riscv64's COMMAND_LINE_SIZE.
+most_arguments = 900
+_plain = re.compile(r"[A-Za-z0-9._*+/=:@-]")
+
+
+@dataclass(frozen=True)
+class Words:
+    """A command line of the binary, with what concerns the host taken out."""
+
+    left: tuple[str, ...]
+    output: str | None
+    resume: str | None
+    cpus: str | None
+    globs: tuple[str, ...]
+
+
+def taken_apart(words: Sequence[str]) -> Words:
+    if not words or words[0] != "run":
+        return Words(tuple(words), None, None, None, ())
+    taken: dict[str, str | None] = {"--output": None, "--resume": None, "--cpus": None}
+    left, globs = ["run"], []
+    rest = iter(words[1:])
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if not name.startswith("--"):
+            globs.append(word)
+            left.append(word)
+            continue
+        if not equals:
+            value = next(rest, "")
+        if name in taken:
+            taken[name] = value
+        else:
+            left += [name, value]
+    if taken["--output"]:
+        left += ["--format", "jsonl"]
+    return Words(tuple(left), taken["--output"], taken["--resume"], taken["--cpus"], tuple(globs))
+
+
+def encoded(words: Sequence[str]) -> str:
+    """Arguments as cmodx.args= takes them; runner/linux/init.hpp."""
+    text = ",".join("".join(c if _plain.match(c) else "".join(f"%{b:02X}" for b in c.encode()) for c in w) for w in words)
+    if len(text) > most_arguments:
+        raise UsageFault(f"the arguments take {len(text)} bytes of the kernel's command line; accepted: {most_arguments}")
+    return text
+
+
+class Channel:
+    """The guest's output as it grows: whole lines go on to `sink`, all but the first process's last word."""
+
+    def __init__(self, path: Path, sink: Any) -> None:
+        self._path, self._sink = path, sink
+        self._at, self._rest = 0, b""
+        self.began = self.grown = time.monotonic()
+        self.first_s: float | None = None  # from the launch to the first line
+        self.end: dict[str, int] | None = None
+        self.limit_s: float | None = None  # between two lines, once the header told the budget
+
+    def read(self) -> None:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                new = file.read()
+        except FileNotFoundError:
+            return
+        if not new:
+            return
+        self.grown = time.monotonic()
+        if self.first_s is None:
+            self.first_s = self.grown - self.began
+        self._at += len(new)
+        *lines, self._rest = (self._rest + new).split(b"\n")
+        for line in lines:
+            self._take(line)
+        self._sink.flush()
+
+    def _take(self, line: bytes) -> None:
+        if line.startswith(b'{"end": '):
+            self.end = json.loads(line)["end"]
+            return
+        if self.limit_s is None and line.startswith(b'{"header"'):
+            budget = json.loads(line)["header"]["budget"]
+            self.limit_s = (2 * budget["seconds_per_test"] + grace_s) * budget["time_scale"] + quiet_s
+        self._sink.write(line + b"\n")
+
+    def stalled(self, start_s: float) -> str | None:
+        self.read()
+        quiet = time.monotonic() - self.grown
+        if self.first_s is None:
+            return f"no first result within {start_s:g} s" if quiet > start_s else None
+        limit = self.limit_s or start_s
+        return f"no result for {quiet:.0f} s" if quiet > limit else None
+
+
+def _tests(machine: Machine, globs: Sequence[str]) -> list[dict[str, Any]]:
+    """What the binary lists, asked from this host's: the list is the same on any."""
+    command = [str(tree.binary("native")), "list", "--arch", machine.architecture, "--json", *globs]
+    return json.loads(process.captured(command, 60))
+
+
+def _ended_early(ended: process.Ended, said: str) -> tuple[str, str]:
+    """Status of the test in flight, and why."""
+    if ended.stalled:
+        return "timeout", f"the guest hung: {ended.stalled}"
+    words = console.last_words(said)
+    if words:
+        return "crash", f"the guest ended: {words}"
+    return "crash", f"the guest ended without a word: its emulator: {ended}"
+
+
+def broken_off(document: results.Document, tests: list[dict[str, Any]], status: str, why: str, said: str) -> None:
+    """Adds the test in flight with the end of the console, and what did not run any more."""
+    have = {record["name"] for record in document["tests"]}
+    left = [test for test in tests if test["name"] not in have]
+    if left:
+        results.add_missing(document, left[:1], why)
+        document["tests"][-1] |= {"status": status, "stderr": said}
+    results.add_missing(document, left[1:], why)
+
+
+def _document(lines: Path, began: float) -> results.Document | None:
+    document = results.salvage(lines)
+    if document is not None:
+        # The guest's clock may be wrong.
+        document["start"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
+        document["duration_s"] = time.time() - began
+    return document
+
+
+def run(machine: Machine, binary: Path, words: Sequence[str]) -> int:
+    """The exit code of the binary; 1 if the guest ended before it, 77 if it is only a probe that did not start."""
+    asked = taken_apart(words)
+    with tempfile.TemporaryDirectory(prefix="cmodx-guest.") as folder:
+        work = Path(folder)
+        left = [*asked.left, "--resume", "/resume"] if asked.resume else [*asked.left]
+        more = {"resume": Path(asked.resume).read_bytes()} if asked.resume else {}
+        initramfs.write(binary, work / "initrd", more)
+        argv = machine.guest.command(machine.launch, work, encoded(left))
+        # Whatever ends this process ends the guest with it.
+        argv = ["setpriv", "--pdeathsig", "KILL", *argv]
+        if asked.cpus:
+            argv = ["taskset", "-c", asked.cpus, *argv]
+        lines = Path(f"{asked.output}.jsonl") if asked.output else work / "lines"
+        began = time.time()
+        with lines.open("wb") if asked.output else open(sys.stdout.fileno(), "wb", closefd=False) as sink:
+            channel = Channel(work / "channel", sink)
+            ended = process.run(argv, work / "log", lambda: channel.stalled(machine.guest.start_s))
+            channel.read()
+        if channel.first_s is not None:
+            print(f"{machine.name}: first result after {channel.first_s:.1f} s", file=sys.stderr)
+        said = console.tail(work / "console")
+        if channel.end is None:
+            print(console.tail(work / "log"), said, sep="\n", file=sys.stderr)
+            return _broken(machine, asked, ended, said, lines, began)
+        code = channel.end.get("exit", fault.harness_failed)
+        if "signal" in channel.end:
+            return _broken(machine, asked, process.Ended(-channel.end["signal"], None), said, lines, began)
+        document = _document(lines, began) if asked.output and code in (0, 1, 3) else None
+        if document is not None:
+            document["complete"] = all(record["status"] != "missing" for record in document["tests"])
+            results.write(Path(asked.output), document)
+            lines.unlink()
+        return code
+
+
+def _broken(machine: Machine, asked: Words, ended: process.Ended, said: str, lines: Path, began: float) -> int:
+    status, why = _ended_early(ended, said)
+    document = _document(lines, began) if asked.output else None
+    if document is None:
+        if machine.guest.probe:
+            print(f"{machine.name}: {why}", file=sys.stderr)
+            return fault.nothing_to_run
+        raise HarnessFault(f"{machine.name}: {why}")
+    broken_off(document, _tests(machine, asked.globs), status, why, said)
+    results.write(Path(asked.output), document)
+    lines.unlink()
+    print(f"{machine.name}: {why}", file=sys.stderr)
+    return fault.violations
+
+
+def main() -> int:
+    """ci/guest MACHINE-FILE BINARY [ARGUMENT…]"""
+    try:
+        if len(sys.argv) < 3:
+            raise UsageFault("accepted: MACHINE-FILE BINARY [ARGUMENT…]")
+        machine, binary, words = read_machine(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3:]
+        if machine.guest is None:
+            raise UsageFault(f"{machine.path}: key 'kind' is '{machine.kind}'; accepted: system")
+        native = tree.binary("native")
+        if words[:1] == ["list"] and native.exists():
+            return subprocess.run([native, *words, "--arch", machine.architecture], check=False).returncode
+        return run(machine, binary, words)
+    except UsageFault as problem:
+        print(f"ci/guest: {problem}", file=sys.stderr)
+        return fault.usage
+    except (HarnessFault, OSError) as problem:
+        print(f"ci/guest: {problem}", file=sys.stderr)
+        return fault.harness_failed

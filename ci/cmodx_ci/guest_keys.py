@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keys of a machine file of kind "system": how a kernel is started with the suite as its /init."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import tree
+from .fields import Key, is_number, is_text, is_texts
+
+# Of files: the kernel as in the file, the initramfs that is made for this run, where the console's text and where the
+# results go. Of texts: the guest's CPUs, the suite's arguments as cmodx.args= takes them.
+placeholders = ("cache", "ci", "kernel", "initrd", "console", "channel", "cpus", "arguments")
+needed = ("kernel", "initrd", "console", "channel", "arguments")
+_words = ", ".join("{" + name + "}" for name in placeholders)
+_placeholder = re.compile(r"\{([^{}]*)\}")
+
+
+def _is_launch(value: Any) -> bool:
+    if not is_texts(value):
+        return False
+    found = [name for word in value for name in _placeholder.findall(word)]
+    strays = any(set("{}") & set(_placeholder.sub("", word)) for word in value)
+    return not strays and set(found) <= set(placeholders) and all(found.count(name) == 1 for name in needed)
+
+
+def _is_cpus(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 255
+
+
+keys = {
+    "launch": Key(
+        "a list of arguments that starts a guest, with once each "
+        + ", ".join("{" + name + "}" for name in needed) + f"; placeholders: {_words}",
+        _is_launch,
+    ),
+    "kernel": Key("a path of a kernel; placeholders: {cache}, {ci}", is_text),
+    "guest_cpus": Key("a number of the guest's CPUs, 1 or more; without it, as many as `cpus`", _is_cpus, False),
+    "start_s": Key("seconds to the first result, above 0", lambda v: is_number(v) and 0 < v <= 3600, False, 60),
+    "probe": Key(
+        "true for a machine that is not there if it does not start in time",
+        lambda v: isinstance(v, bool), False, False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Guest:
+    kernel: str
+    cpus: int
+    start_s: float
+    probe: bool
+
+    def command(self, launch: tuple[str, ...], work: Path, arguments: str) -> list[str]:
+        """`work`: a folder with the initramfs as `initrd`; `console` and `channel` appear there."""
+        values = {"cache": str(tree.cache()), "ci": str(tree.root / "ci")}
+        values["kernel"] = _placeholder.sub(lambda match: values[match[1]], self.kernel)
+        values |= {name: str(work / name) for name in ("initrd", "console", "channel")}
+        values |= {"cpus": str(self.cpus), "arguments": arguments}
+        return [_placeholder.sub(lambda match: values[match[1]], word) for word in launch]
+
+
+def guest_of(table: dict[str, Any]) -> Guest:
+    return Guest(table["kernel"], table["guest_cpus"] or table["cpus"], float(table["start_s"]), table["probe"])
