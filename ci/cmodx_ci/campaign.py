@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import process, results, tree
-from .fault import HarnessFault, UsageFault
+from .fault import HarnessFault, UsageFault, harness_failed
 from .machines import Machine
 from .process import Ended
 from .results import Document
@@ -99,13 +99,16 @@ def run(machine: Machine, order: Order, folder: Path, cpus: list[int], limit_s: 
         output = Path(work) / "results.json"
         lines = Path(f"{output}.jsonl")
         argv = [*command, "run", *order.globs, "--budget", order.budget, "--seed", str(order.seed)]
-        argv += ["--machine", machine.name, "--time-scale", f"{machine.time_scale:g}"]
-        argv += ["--cpus", ",".join(map(str, cpus)), "--output", str(output)]
+        argv += ["--machine", machine.name, "--time-scale", f"{machine.time_scale:g}", "--output", str(output)]
+        if not machine.elsewhere:
+            argv += ["--cpus", ",".join(map(str, cpus))]
         ended = process.run(argv, log, _watch(lines, machine, limit_s))
         if ended.code == 77 and not ended.stalled:
             return None
         document = _document(output, lines, ended, log)
-    results.add_missing(document, tests, f"the run ended before it: {ended}")
+    # A connection that is lost says so in the log, and ends the run as a harness that fails.
+    why = f"{ended}: {_last_line(log)}" if ended.code == harness_failed and not ended.stalled else str(ended)
+    results.add_missing(document, tests, f"the run ended before it: {why}")
     faults = results.schema_faults(document)
     if faults:
         kept = folder / f"{machine.name}.invalid.json"

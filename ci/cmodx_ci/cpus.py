@@ -6,6 +6,7 @@ pytest-xdist decides which worker runs which machine; this only keeps two stress
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -25,8 +26,27 @@ def _locked(path: Path, wait: bool) -> int | None:
 
 
 @contextlib.contextmanager
+def alone(name: str | None, folder: Path | None = None) -> Iterator[None]:
+    """The only one on this host that uses what has this name, such as a board, until the block ends. Waits for it."""
+    if name is None:
+        yield
+        return
+    folder = folder or tree.cache() / "cpus"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Hashed, since a name may hold anything.
+    descriptor = _locked(folder / f"alone-{hashlib.sha256(name.encode()).hexdigest()[:16]}", wait=True)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
 def lent(count: int, folder: Path | None = None, available: list[int] | None = None) -> Iterator[list[int]]:
     """`count` CPU numbers that nobody else has until the block ends. Waits for them."""
+    if count == 0:
+        yield []
+        return
     folder = folder or tree.cache() / "cpus"
     available = tree.host_cpus() if available is None else available
     if count > len(available):

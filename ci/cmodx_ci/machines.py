@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machines: places to run, one file each in ci/machines/."""
 
+import functools
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from . import tree
+from . import ssh, tree
 from .fault import UsageFault
 from .fields import Key, check_table, is_number, is_text, is_texts, read_toml, text
 
-kinds = ("native", "user", "system")
+kinds = ("native", "user", "system", "ssh")
 placeholders = ("binary", "cache", "ci")
 _placeholder = re.compile(r"\{([^{}]*)\}")
 
@@ -55,6 +57,19 @@ keys = {
         1,
     ),
     "expect": Key("a table of facts, key = \"glob\"", _is_facts, False, {}),
+    "default": Key(
+        "true, or false for a machine that runs only when a glob names it", lambda v: isinstance(v, bool), False, True
+    ),
+}
+# What a machine on another host has no use for: this host's CPUs and files.
+_of_this_host = ("exists", "cpus")
+# And what only it has.
+ssh_keys = {
+    "host": Key("a host as the ssh configuration has it", lambda v: is_text(v) and not v.startswith("-")),
+    "user": Key(text, is_text, False),
+    "port": Key("a port, 1 to 65535", lambda v: type(v) is int and 1 <= v <= 65535, False),
+    "ssh_config": Key("a file for ssh -F; placeholders: {cache}, {ci}", lambda v: is_text(v) and _fits([v]), False),
+    "folder": Key("a folder there that programs may run from", lambda v: is_text(v) and v.startswith("/"), False, "/tmp"),
 }
 
 
@@ -73,13 +88,42 @@ class Machine:
     cpus: int
     time_scale: float
     expect: dict[str, str]
+    default: bool = True
+    host: str = ""  # of another host: its name in the ssh configuration, or labgrid's target
+    user: str | None = None
+    port: int | None = None
+    ssh_config: str | None = None
+    folder: str = "/tmp"  # there
+    lacks: str | None = None  # what its source knows to be missing
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the binary runs on another host, whose CPUs are not this one's to lend."""
+        return self.kind in ("ssh", "labgrid")
+
+    @property
+    def place(self) -> str | None:
+        """What only one run at a time may use, besides CPUs of this host."""
+        return f"{self.kind} {self.host}" if self.elsewhere else None
+
+    def client(self) -> list[str]:
+        """The ssh client's command line up to the host."""
+        config = _fill(self.ssh_config, "") if self.ssh_config else None
+        return ssh.client(self.host, self.user, self.port, config)
 
     def command(self, binary: Path | str) -> list[str]:
         """What starts the binary on this machine; the binary's own arguments follow."""
-        return [_fill(word, str(binary)) for word in self.launch]
+        if self.elsewhere:
+            target = [f"--target={self.host}"] if self.kind == "labgrid" else []
+            return [str(tree.root / "ci" / "remote"), *target, str(self.path), str(binary)]
+        return fill_words(self.launch, binary)
 
     def absent(self) -> str | None:
-        """Why this host does not have the machine; None if it does."""
+        """Why this host does not have the machine; None if it does. HarnessFault for a host that refuses a key."""
+        if self.lacks:
+            return self.lacks
+        if self.kind == "ssh":
+            return _unreachable(self.name, *self.client())
         for path in self.exists:
             filled = _fill(path, "")
             if not Path(filled).exists():
@@ -90,13 +134,27 @@ class Machine:
         return None
 
 
+@functools.cache
+def _unreachable(name: str, *client: str) -> str | None:
+    return ssh.probe(name, client)
+
+
+def fill_words(words: Sequence[str], binary: Path | str) -> list[str]:
+    return [_fill(word, str(binary)) for word in words]
+
+
 def _fill(word: str, binary: str) -> str:
     values = {"binary": binary, "cache": str(tree.cache()), "ci": str(tree.root / "ci")}
     return _placeholder.sub(lambda match: values[match[1]], word)
 
 
 def read_machine(path: Path) -> Machine:
-    table = check_table(str(path), read_toml(path), keys)
+    raw = read_toml(path)
+    elsewhere = raw.get("kind") == "ssh"
+    accepted = {name: key for name, key in keys.items() if name not in _of_this_host} | ssh_keys if elsewhere else keys
+    table = {"exists": [], "cpus": 0} | check_table(str(path), raw, accepted)
+    if elsewhere and set(_placeholder.findall(" ".join(table["launch"]))) != {"binary"}:
+        raise UsageFault(f"{path}: key 'launch' is run on another host; accepted: {{binary}} as its only placeholder")
     host = table["architecture"] == "host"
     return Machine(
         name=path.stem,
@@ -110,6 +168,8 @@ def read_machine(path: Path) -> Machine:
         cpus=table["cpus"],
         time_scale=float(table["time_scale"]),
         expect=dict(table["expect"]),
+        default=table["default"],
+        **{key: table[key] for key in ssh_keys if key in table},
     )
 
 
@@ -124,10 +184,11 @@ def machine_paths(folder: Path = tree.machines) -> list[Path]:
 
 
 def select(globs: list[str], folder: Path = tree.machines) -> list[Machine]:
-    """The machines that match a glob, all if none is given. Every file is read, so that a fault in any is seen."""
+    """The machines that match a glob; without one, all but those with default = false. Every file is read, so that a
+    fault in any is seen."""
     every = [read_machine(path) for path in machine_paths(folder)]
     for glob in globs:
         if not any(fnmatchcase(machine.name, glob) for machine in every):
             names = ", ".join(machine.name for machine in every)
             raise UsageFault(f"no machine matches '{glob}'; there are: {names}")
-    return [m for m in every if not globs or any(fnmatchcase(m.name, glob) for glob in globs)]
+    return [m for m in every if any(fnmatchcase(m.name, glob) for glob in globs) or not globs and m.default]

@@ -133,7 +133,8 @@ def run(arguments: list[str]) -> int:
     elif options.seed < 0:
         raise UsageFault(f"--seed {options.seed}; accepted: 0 or more")
     if not options.no_build:
-        build(list(dict.fromkeys(machine.preset for machine in machines if machine.absent() is None)))
+        # Whether another host is there is asked once, when it is its turn.
+        build(list(dict.fromkeys(m.preset for m in machines if m.elsewhere or m.absent() is None)))
     folder = _new_folder()
     print(f"seed {options.seed}, documents in {os.path.relpath(folder)}", file=sys.stderr)
 

@@ -54,7 +54,7 @@ class MachineItem(pytest.Item):
                 self._came_to("absent", reason)
                 pytest.skip(f"absent: {reason}")
             order = Order(option("cmodx_budget"), option("cmodx_seed"), tuple(option("cmodx_test")))
-            with cpus.lent(machine.cpus) as lent:
+            with cpus.alone(machine.place), cpus.lent(machine.cpus) as lent:
                 document = campaign.run(machine, order, Path(option("cmodx_results")), lent, option("cmodx_stall"))
         except UsageFault as fault:
             self._came_to("usage", str(fault))

@@ -42,7 +42,9 @@ def test_defaults_and_filling(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("key", "value", "accepted"),
     [
-        ("kind", '"board"', "accepted: one of native, user, system"),
+        ("kind", '"board"', "accepted: one of native, user, system, ssh"),
+        ("default", "1", "true, or false"),
+        ("host", '"a"', "unknown key 'host'"),
         ("architecture", "3", "accepted: one of host, x86_64"),
         ("launch", '"qemu {binary}"', "a list of arguments"),
         ("launch", '["x"]', "{binary} once"),
@@ -65,6 +67,47 @@ def test_a_fault_names_file_key_and_what_is_accepted(tmp_path, key, value, accep
         machines.read_machine(written(tmp_path, good | {key: value}))
     line = str(caught.value)
     assert "m.toml" in line and key in line and accepted in line and "\n" not in line
+
+
+over_ssh = {key: good[key] for key in ("description", "architecture")} | {
+    "kind": '"ssh"', "host": '"board"', "launch": '["nice", "{binary}"]'
+}
+
+
+def test_a_machine_over_ssh(tmp_path):
+    machine = machines.read_machine(written(tmp_path, over_ssh | {"port": "2222", "user": '"me"'}))
+    assert machine.command("b") == [str(tree.root / "ci" / "remote"), str(machine.path), "b"]
+    client = machine.client()
+    assert client[-2:] == ["--", "board"] and client[client.index("-p") + 1] == "2222" and "-F" not in client
+    assert machine.cpus == 0 and machine.elsewhere
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "accepted"),
+    [
+        ("host", '"-oProxyCommand=x"', "as the ssh configuration has it"),
+        ("host", None, "is missing; accepted: a host"),
+        ("port", "0", "1 to 65535"),
+        ("port", '"22"', "1 to 65535"),
+        ("folder", '"tmp"', "a folder there"),
+        ("ssh_config", '"{binary}{"', "{cache}, {ci}"),
+        ("launch", '["{cache}/x", "{binary}"]', "{binary} as its only placeholder"),
+        ("cpus", "2", "unknown key 'cpus'; accepted: description"),
+    ],
+)
+def test_faults_of_a_machine_over_ssh(tmp_path, key, value, accepted):
+    table = {k: v for k, v in (over_ssh | {key: value}).items() if v is not None}
+    with pytest.raises(UsageFault) as caught:
+        machines.read_machine(written(tmp_path, table))
+    line = str(caught.value)
+    assert "m.toml" in line and key in line and accepted in line and "\n" not in line
+
+
+def test_a_machine_that_is_no_default_runs_by_its_name(tmp_path):
+    written(tmp_path, good | {"default": "false"}).rename(tmp_path / "slow.toml")
+    written(tmp_path, good).rename(tmp_path / "plain.toml")
+    assert [m.name for m in machines.select([], tmp_path)] == ["plain"]
+    assert [m.name for m in machines.select(["s*"], tmp_path)] == ["slow"]
 
 
 @pytest.mark.parametrize("key", good)
