@@ -74,7 +74,7 @@ TEST_P(by_signal, is_a_crash) {
 INSTANTIATE_TEST_SUITE_P(isolate, by_signal,
                          testing::Values(SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGTRAP, SIGSYS, SIGTERM,
                                          SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGALRM, SIGUSR1, SIGXCPU),
-                         [](const auto& info) { return signal_name(info.param); });
+                         [](const auto& of) { return signal_name(of.param); });
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 int deeper(int n) {
