@@ -2,7 +2,7 @@
 """One machine's run of the suite: from the launch to a document in the folder of the run."""
 
 import json
-import tempfile
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from . import process, results, tree
+from . import process, results, resume, tree
 from .fault import HarnessFault, UsageFault, harness_failed
 from .machines import Machine
 from .process import Ended
 from .results import Document
+from .shards import Shard
 
 list_limit_s = 60.0
 # A runner ends a test that hangs by itself; this is for a machine that hangs as a whole.
@@ -90,33 +91,61 @@ def _check_facts(machine: Machine, document: Document) -> None:
             raise HarnessFault(f"{machine.name}: fact {fact} is {value!r}, expected {glob!r} ({machine.path})")
 
 
-def run(machine: Machine, order: Order, folder: Path, cpus: list[int], limit_s: float = stall_s) -> Document | None:
-    """Runs the suite and leaves folder/MACHINE.json and .log; None if there was nothing to run there."""
-    command = machine.command(binary_of(machine))
+def _selected(command: list[str], order: Order, shard: Shard) -> list[dict[str, Any]]:
     tests = [t for t in listed(command) if not order.globs or any(fnmatchcase(t["name"], g) for g in order.globs)]
-    log = folder / f"{machine.name}.log"
-    with tempfile.TemporaryDirectory(prefix=f".{machine.name}.", dir=folder) as work:
-        output = Path(work) / "results.json"
-        lines = Path(f"{output}.jsonl")
-        argv = [*command, "run", *order.globs, "--budget", order.budget, "--seed", str(order.seed)]
-        argv += ["--machine", machine.name, "--time-scale", f"{machine.time_scale:g}", "--output", str(output)]
-        if not machine.elsewhere:
-            argv += ["--cpus", ",".join(map(str, cpus))]
-        ended = process.run(argv, log, _watch(lines, machine, limit_s))
-        if ended.code == 77 and not ended.stalled:
-            return None
+    return shard.of(tests)
+
+
+def run(
+    machine: Machine, order: Order, folder: Path, cpus: list[int], limit_s: float = stall_s, shard: Shard = Shard()
+) -> Document | None:
+    """Runs the suite, or a shard of it, and leaves its document and log in the folder; None if there was nothing to run
+    there. What an earlier run left in the folder is kept, and only the rest runs."""
+    kept = shard.path(folder, machine.name)
+    document = resume.complete(kept)
+    if document is not None:
+        return document
+    command = machine.command(binary_of(machine))
+    tests = _selected(command, order, shard)
+    if not tests and shard.count > 1:
+        return None
+    globs = order.globs if shard.count == 1 else [test["name"] for test in tests]
+    kept.parent.mkdir(exist_ok=True)
+    log = kept.with_suffix(".log")
+    work = kept.with_name(f".{kept.stem}")
+    work.mkdir(exist_ok=True)
+    earlier = resume.so_far(work, kept)
+    output = work / "results.json"
+    output.unlink(missing_ok=True)
+    lines = Path(f"{output}.jsonl")
+    argv = [*command, "run", *globs, "--budget", order.budget, "--seed", str(order.seed)]
+    argv += ["--machine", machine.name, "--time-scale", f"{machine.time_scale:g}", "--output", str(output)]
+    if not machine.elsewhere:
+        argv += ["--cpus", ",".join(map(str, cpus))]
+    if earlier:
+        argv += ["--resume", str(earlier)]
+    ended = process.run(argv, log, _watch(lines, machine, limit_s))
+    if ended.code == 77 and not ended.stalled:
+        document = None
+    else:
         document = _document(output, lines, ended, log)
+        _finish(document, tests, ended, kept, log)
+    shutil.rmtree(work)
+    if document is not None:
+        _check_facts(machine, document)
+    return document
+
+
+def _finish(document: Document, tests: list[dict[str, Any]], ended: Ended, kept: Path, log: Path) -> None:
     # A connection that is lost says so in the log, and ends the run as a harness that fails.
     why = f"{ended}: {_last_line(log)}" if ended.code == harness_failed and not ended.stalled else str(ended)
     results.add_missing(document, tests, f"the run ended before it: {why}")
     faults = results.schema_faults(document)
     if faults:
-        kept = folder / f"{machine.name}.invalid.json"
+        kept = kept.with_suffix(".invalid.json")
         results.write(kept, document)
         raise HarnessFault(f"{kept}: leaves results/schema.json in {len(faults)} places, first {faults[0]}")
-    results.write(folder / f"{machine.name}.json", document)
-    _check_facts(machine, document)
-    return document
+    results.write(kept, document)
 
 
 def _document(output: Path, lines: Path, ended: Ended, log: Path) -> Document:

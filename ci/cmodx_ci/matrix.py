@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from . import expected, fault, plugin, report, results, table, tree
+from . import expected, fault, plugin, report, results, resume, table, tree
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
 from .machines import Machine, select
+from .shards import dealt_back, merged, shards
 
 _description = """Runs the suite on every machine that this host offers. A run is a pytest run with one item a machine:
 -k, -x, -n, --lf, --junit-xml and whatever follows -- go to pytest.
@@ -31,9 +32,13 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="ci/matrix", description=_description, allow_abbrev=False)
     parser.add_argument("machines", nargs="*", metavar="MACHINE-GLOB", help="names of files in ci/machines/")
-    parser.add_argument("--budget", default="quick", help="quick (default), default, soak, or a duration such as 500ms")
+    parser.add_argument("--budget", help="quick (default), default, soak, or a duration such as 500ms")
     parser.add_argument("--seed", type=int, help="of all choices at random; printed, and drawn if not given")
-    parser.add_argument("--test", action="append", default=[], metavar="GLOB", help="only these tests of the suite")
+    parser.add_argument("--test", action="append", metavar="GLOB", help="only these tests of the suite")
+    parser.add_argument("--shards", type=int, metavar="N", help="N items a machine, each with its part of the tests")
+    parser.add_argument(
+        "--resume", metavar="RUN", help="picks up a run that was killed: its folder, its name in build/results, or latest"
+    )
     parser.add_argument("--no-build", action="store_true", help="take the binaries in build/ as they are")
     to_pytest = parser.add_argument_group("passed on to pytest")
     to_pytest.add_argument("-k", metavar="EXPRESSION")
@@ -49,6 +54,7 @@ def _pytest_arguments(options: argparse.Namespace, rest: list[str], folder: Path
     arguments += ["-o", f"cache_dir={tree.build / 'matrix-cache'}", "-rN", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     arguments += ["--cmodx-results", str(folder), "--cmodx-expected", str(tree.results)]
     arguments += ["--cmodx-budget", options.budget, "--cmodx-seed", str(options.seed)]
+    arguments += ["--cmodx-shards", str(options.shards)]
     for glob in options.test:
         arguments += ["--cmodx-test", glob]
     if sys.stderr.isatty() and not options.n:
@@ -96,12 +102,44 @@ def _new_folder() -> Path:
     raise HarnessFault(f"{parent}: no name is left for this run")
 
 
-def _judged(machines: list[Machine], folder: Path, whole: bool) -> tuple[list[results.Document], list[Judgement]]:
-    documents = [
-        results.read(path) for path in (folder / f"{machine.name}.json" for machine in machines) if path.exists()
-    ]
-    lines = [expected.lines_of(document["machine"]["name"]) for document in documents]
-    return documents, [judge(d, about, whole) for d, about in zip(documents, lines, strict=True)]
+def _documents(machines: list[Machine], folder: Path, count: int) -> tuple[list[results.Document], dict[str, str]]:
+    """The machines' documents, put together out of their shards' if there are any; and of which that failed, and why."""
+    documents, failed = [], {}
+    for machine in machines:
+        parts = [results.read(path) for s in shards(count) if (path := s.path(folder, machine.name)).exists()]
+        try:
+            if count > 1 and parts:
+                whole = dealt_back(merged(parts), parts)
+                results.write(folder / f"{machine.name}.json", whole)
+                documents.append(whole)
+            else:
+                documents += parts
+        except HarnessFault as problem:
+            failed[machine.name] = str(problem)
+    return documents, failed
+
+
+def _order(options: argparse.Namespace) -> Path | None:
+    """Fills in what was not given: from the run that is picked up, whose folder this gives, or the defaults."""
+    defaults = {"machines": [], "budget": "quick", "seed": None, "test": [], "shards": 1}
+    folder = None
+    if options.resume:
+        given = [name for name in defaults if getattr(options, name)]
+        if given:
+            raise UsageFault(f"--resume with {', '.join(given)}: these are the run's that is picked up; accepted is neither")
+        folder = resume.find_run(options.resume)
+        defaults |= resume.read_order(folder)
+        options.no_build = True
+    for name, value in defaults.items():
+        if getattr(options, name) in (None, []):
+            setattr(options, name, value)
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1, 2**32)
+    elif options.seed < 0:
+        raise UsageFault(f"--seed {options.seed}; accepted: 0 or more")
+    if options.shards < 1:
+        raise UsageFault(f"--shards {options.shards}; accepted: 1 or more")
+    return folder
 
 
 def exit_code(pytest_code: int, judgements: list[Judgement], came_to: dict[str, tuple[str, str]]) -> int:
@@ -125,17 +163,17 @@ def run(arguments: list[str]) -> int:
         cut = arguments.index("--")
         arguments, rest = arguments[:cut], arguments[cut + 1 :]
     options = _parser().parse_args(arguments)
+    folder = _order(options)
     machines = select(options.machines)
     for machine in machines:
         expected.lines_of(machine.name)  # a fault in a file is said before the build, not after the run
-    if options.seed is None:
-        options.seed = random.SystemRandom().randrange(1, 2**32)
-    elif options.seed < 0:
-        raise UsageFault(f"--seed {options.seed}; accepted: 0 or more")
     if not options.no_build:
         # Whether another host is there is asked once, when it is its turn.
         build(list(dict.fromkeys(m.preset for m in machines if m.elsewhere or m.absent() is None)))
-    folder = _new_folder()
+    if folder is None:
+        folder = _new_folder()
+        order = {name: getattr(options, name) for name in ("machines", "budget", "seed", "test", "shards")}
+        resume.keep_order(folder, order, sorted({machine.preset for machine in machines}))
     print(f"seed {options.seed}, documents in {os.path.relpath(folder)}", file=sys.stderr)
 
     outcomes = plugin.Outcomes()
@@ -143,7 +181,13 @@ def run(arguments: list[str]) -> int:
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
         code = int(pytest.main([*_pytest_arguments(options, rest, folder), *targets], plugins=[outcomes]))
 
-    documents, judgements = _judged(machines, folder, not options.test)
+    documents, failed = _documents(machines, folder, options.shards)
+    whole = not options.test
+    judgements = [
+        judge(d, expected.lines_of(d["machine"]["name"]), whole and (options.shards == 1 or d["complete"]))
+        for d in documents
+    ]
+    outcomes.of |= {name: ("harness", why) for name, why in failed.items()}
     others = {name: outcome for name, outcome in outcomes.of.items() if outcome[0] != "judged"}
     parts: list[object] = []
     if judgements:

@@ -5,6 +5,7 @@ Selection, JUnit, --last-failed and distribution over hosts are pytest's and its
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from .campaign import Order
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
 from .machines import read_machine
+from .shards import Shard, shards
 
 # What an item came to, as a user property, since only that travels from an xdist worker to its controller.
 property_name = "cmodx"
@@ -25,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--cmodx-budget", default="quick", metavar="BUDGET")
     group.addoption("--cmodx-seed", type=int, default=1, metavar="N")
     group.addoption("--cmodx-test", action="append", default=[], metavar="GLOB", help="only these tests of the suite")
+    group.addoption("--cmodx-shards", type=int, default=1, metavar="N", help="so many items a machine, each with its part")
     group.addoption("--cmodx-stall", type=float, default=campaign.stall_s, metavar="SECONDS")
 
 
@@ -36,7 +39,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "MachineFi
 
 class MachineFile(pytest.File):
     def collect(self):
-        yield MachineItem.from_parent(self, name=self.path.stem)
+        for shard in shards(self.config.getoption("cmodx_shards")):
+            yield MachineItem.from_parent(self, name=shard.item(self.path.stem), shard=shard)
 
 
 class NotConformant(Exception):
@@ -44,6 +48,12 @@ class NotConformant(Exception):
 
 
 class MachineItem(pytest.Item):
+    """A machine, or a machine and a shard of its tests."""
+
+    def __init__(self, *, shard: Shard, **more: Any) -> None:
+        super().__init__(**more)
+        self.shard = shard
+
     def runtest(self) -> None:
         option = self.config.getoption
         try:
@@ -55,7 +65,8 @@ class MachineItem(pytest.Item):
                 pytest.skip(f"absent: {reason}")
             order = Order(option("cmodx_budget"), option("cmodx_seed"), tuple(option("cmodx_test")))
             with cpus.alone(machine.place), cpus.lent(machine.cpus) as lent:
-                document = campaign.run(machine, order, Path(option("cmodx_results")), lent, option("cmodx_stall"))
+                folder = Path(option("cmodx_results"))
+                document = campaign.run(machine, order, folder, lent, option("cmodx_stall"), self.shard)
         except UsageFault as fault:
             self._came_to("usage", str(fault))
             raise
@@ -65,7 +76,7 @@ class MachineItem(pytest.Item):
         if document is None:
             self._came_to("nothing", "nothing to run here")
             pytest.skip("nothing to run here")
-        judgement = judge(document, lines, whole=not order.globs)
+        judgement = judge(document, lines, whole=not order.globs and self.shard.count == 1)
         self._came_to("judged", "")
         if not judgement.conformant:
             raise NotConformant(summary(judgement))

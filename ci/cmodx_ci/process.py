@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,17 +52,20 @@ def run(argv: Sequence[str], log: Path, stalled: Callable[[], str | None]) -> En
     """Runs argv until it ends, or until `stalled` gives a reason to end it. Output goes to the log; standard error
     goes to a terminal if there is one, because that is where progress is shown."""
     terminal = sys.stderr is not None and sys.stderr.isatty()
+    if shutil.which(argv[0]) is None:
+        raise HarnessFault(f"cannot start {argv[0]}: no such program")
     with log.open("wb") as output:
         try:
             child = subprocess.Popen(
-                argv,
+                # A child whose parent is killed would go on, and write beside whoever picks the run up.
+                ["setpriv", "--pdeathsig", "KILL", *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=None if terminal else subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as error:
-            raise HarnessFault(f"cannot start {argv[0]}: {error.strerror}") from None
+            raise HarnessFault(f"cannot start setpriv: {error.strerror}") from None
         reason = None
         try:
             while True:

@@ -53,6 +53,10 @@ class Checkout:
         argv = [str(self.root / "ci" / "matrix"), "--no-build", "--seed", "7", *arguments]
         return subprocess.run(argv, capture_output=True, text=True, timeout=120, cwd=self.root, check=False)
 
+    def resume(self, *arguments: str) -> subprocess.CompletedProcess:
+        argv = [str(self.root / "ci" / "matrix"), "--resume", *arguments]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, cwd=self.root, check=False)
+
     def document(self, machine: str) -> dict:
         return json.loads((self.root / "build" / "results" / "latest" / f"{machine}.json").read_text(encoding="utf-8"))
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ci/matrix as a person calls it, with the fake binary: exit codes, table, documents, every way to go wrong."""
 
+import itertools
 import json
 
 import pytest
@@ -130,6 +131,24 @@ def test_pytest_selects_reports_and_distributes(checkout):
         assert checkout.document(name)["complete"]
 
 
+def test_machines_side_by_side_never_share_a_cpu(checkout, monkeypatch):
+    """Five machines that each need two CPUs, four workers, whatever CPUs this host has."""
+    trace = checkout.root / "trace"
+    monkeypatch.setenv("FAKE_TRACE", str(trace))
+    for number in range(5):
+        path = checkout.machine(f"m{number}", how="slow")
+        path.write_text(path.read_text().replace("cpus = 1", "cpus = 2"))
+    done = checkout.matrix("-n", "4")
+    assert done.returncode in (0, 77), done.stdout + done.stderr
+    if done.returncode == 77:
+        pytest.skip("fewer than two CPUs")
+    runs = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert len(runs) == 5 and all(len(set(run["cpus"].split(","))) == 2 for run in runs)
+    for one, other in itertools.combinations(runs, 2):
+        apart = one["end"] <= other["begin"] or other["end"] <= one["begin"]
+        assert apart or not set(one["cpus"].split(",")) & set(other["cpus"].split(","))
+
+
 def test_last_failed(checkout):
     checkout.machine("good")
     checkout.machine("bad", how="fails")
@@ -160,5 +179,5 @@ def test_documents_stay_whole(checkout):
     checkout.machine("good")
     checkout.matrix()
     folder = checkout.root / "build" / "results" / "latest"
-    assert sorted(path.name for path in folder.iterdir()) == ["good.json", "good.log", "table.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == [".order.json", "good.json", "good.log", "table.txt"]
     json.loads((folder / "good.json").read_text())

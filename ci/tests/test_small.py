@@ -37,6 +37,23 @@ def test_more_cpus_than_there_are(tmp_path):
         pass
 
 
+def test_what_is_alone_waits(tmp_path):
+    inside = 0
+
+    def enter(name):
+        nonlocal inside
+        with cpus.alone(name, tmp_path):
+            inside += name is not None
+            assert inside <= 1
+            time.sleep(0.02)
+            inside -= name is not None
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(enter, ["ssh board"] * 6 + [None]))
+    with cpus.alone("a", tmp_path), cpus.alone("b", tmp_path), cpus.lent(0, tmp_path) as none:
+        assert none == []
+
+
 def alive(marker):
     """Whether a process has this in its command line; zombies have none."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
