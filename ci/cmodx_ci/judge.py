@@ -20,9 +20,11 @@ class Mark(Enum):
     skipped = ("–", "skip")
     broken = ("!", "crash, timeout, error, missing")
     unexpected = ("u", "unexpected pass")
+    void = ("v", "void by an erratum of the suite")
 
 
-_marks = {"pass": Mark.passed, "seen": Mark.seen, "not-seen": Mark.not_seen, "skip": Mark.skipped}
+_marks = {"pass": Mark.passed, "seen": Mark.seen, "not-seen": Mark.not_seen, "skip": Mark.skipped,
+          "void": Mark.void}
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def judge(document: Document, lines: list[Line], whole: bool = True) -> Judgemen
         name, status = record["name"], record["status"]
         about = [line for line in lines if expected.speaks_of(line, record)]
         # A skipped, lost or broken test has no verdicts to compare, yet the line is not idle for that.
-        silent = status in ("skip", "missing", "error", *expected.ended)
+        silent = status in ("skip", "missing", "error", "void", *expected.ended)
         used.update(line for line in lines if line in about or silent and line.matches(name))
         if status in ("fail", *expected.ended):
             shown = expected.failed(record) or ["fail"]
@@ -89,7 +91,7 @@ def judge(document: Document, lines: list[Line], whole: bool = True) -> Judgemen
             lost = Violation(name, status, None, None, record.get("reason", ""))
             (result.violations if status == "missing" else result.errors).append(lost)
             result.marks[name] = Mark.broken
-        elif about and status != "skip":
+        elif about and status not in ("skip", "void"):
             result.passes += [(name, line) for line in about]
             result.marks[name] = Mark.unexpected
         else:

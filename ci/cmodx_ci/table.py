@@ -21,6 +21,7 @@ _styles = {
     Mark.skipped: "dim",
     Mark.broken: "bold red",
     Mark.unexpected: "bold magenta",
+    Mark.void: "dim",
 }
 
 
