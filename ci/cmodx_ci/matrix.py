@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from . import expected, fault, plugin, report, results, resume, table, tree
+from . import expected, fault, plugin, report, report_command, results, resume, table, tree
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
 from .machines import Machine, select
@@ -196,6 +196,9 @@ def run(arguments: list[str]) -> int:
     table.show(sys.stdout, *parts)
     with (folder / "table.txt").open("w", encoding="utf-8") as file:
         table.show(file, *parts)
+    if documents:
+        report_command.beside(folder)
+        print(f"page in {os.path.relpath(folder / 'report.html')}", file=sys.stderr)
     return exit_code(code, judgements, outcomes.of)
 
 

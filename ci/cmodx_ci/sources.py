@@ -56,7 +56,7 @@ def collect(names: Iterable[str], void: "errata.Errata | None" = None) -> Runs:
 def documents(folder: Path) -> list[Path]:
     """The documents of a folder, sorted; what ci/matrix keeps beside them is none."""
     try:
-        found = sorted(path for path in folder.glob("*.json") if not path.name.endswith(".invalid.json"))
+        found = sorted(p for p in folder.glob("*.json") if not p.name.startswith(".") and not p.name.endswith(".invalid.json"))
     except OSError as error:
         raise UsageFault(f"{plain(str(folder))}: {error.strerror}") from None
     if not found:

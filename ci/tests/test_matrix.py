@@ -179,5 +179,7 @@ def test_documents_stay_whole(checkout):
     checkout.machine("good")
     checkout.matrix()
     folder = checkout.root / "build" / "results" / "latest"
-    assert sorted(path.name for path in folder.iterdir()) == [".order.json", "good.json", "good.log", "table.txt"]
+    names = [".order.json", "good.json", "good.log", "report.html", "table.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     json.loads((folder / "good.json").read_text())
+    assert "No unexplained violation" in (folder / "report.html").read_text()
