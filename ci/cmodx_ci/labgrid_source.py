@@ -6,6 +6,7 @@ names its architecture among its features: `features: [aarch64]`.
 """
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,8 @@ def _machine(path: Path, name: str, target: Any) -> Machine:
 def machines(path: Path) -> list[Machine]:
     """Every target, in the order of the file. UsageFault, one line, for a file that is none."""
     targets = _environment(path).config.get_targets()
+    if not targets:
+        raise UsageFault(f"{path}: no environment of labgrid: key 'targets' is missing or empty")
     return [_machine(path, str(name), target) for name, target in targets.items()]
 
 
@@ -86,16 +89,28 @@ def machine(path: Path, target: str) -> Machine:
     raise UsageFault(f"{path}: no target '{target}'")
 
 
+class _Said(logging.Handler):
+    """What labgrid's drivers warned of last: their exceptions do not repeat it."""
+
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = " ".join(record.getMessage().split())[:300]
+
+
 @contextlib.contextmanager
 def connected(machine: Machine) -> Iterator[list[str]]:
     """The ssh client's command line for a target that is on and logged in; off again at the end if it was put on here."""
     environment = _environment(machine.path)
+    said = _Said(logging.WARNING)
+    logging.getLogger().addHandler(said)
     with contextlib.ExitStack() as stack:
         stack.callback(environment.cleanup)
         try:
             words = _connect(environment.get_target(machine.host), stack)
         except Exception as error:  # every driver raises its own
-            raise HarnessFault(f"{machine.name}: {type(error).__name__}: {_one_line(error)}") from None
+            why = f"{type(error).__name__}: {_one_line(error)}"
+            raise HarnessFault(f"{machine.name}: {why}" + (f" ({said.last})" if said.last else "")) from None
         yield words
 
 

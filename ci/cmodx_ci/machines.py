@@ -183,10 +183,10 @@ def machine_paths(folder: Path = tree.machines) -> list[Path]:
     return sorted(folder.glob("*.toml"), key=rank)
 
 
-def select(globs: list[str], folder: Path = tree.machines) -> list[Machine]:
+def select(globs: list[str], folder: Path = tree.machines, more: Sequence[Machine] = ()) -> list[Machine]:
     """The machines that match a glob; without one, all but those with default = false. Every file is read, so that a
-    fault in any is seen."""
-    every = [read_machine(path) for path in machine_paths(folder)]
+    fault in any is seen. `more`: machines that are not files of the folder."""
+    every = [*(read_machine(path) for path in machine_paths(folder)), *more]
     for glob in globs:
         if not any(fnmatchcase(machine.name, glob) for machine in every):
             names = ", ".join(machine.name for machine in every)

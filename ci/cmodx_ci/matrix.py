@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from . import expected, fault, plugin, report, report_command, results, resume, table, tree
+from . import expected, fault, labgrid_source, plugin, report, report_command, results, resume, table, tree
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
 from .machines import Machine, select
@@ -22,6 +22,10 @@ _description = """Runs the suite on every machine that this host offers. A run i
 -k, -x, -n, --lf, --junit-xml and whatever follows -- go to pytest.
 Exit codes: 0 conformant, known failures included; 1 a violation, an unexpected pass, a missing result;
 2 usage; 3 the harness failed; 77 nothing to run."""
+
+
+# What a run that is picked up takes over, with the defaults; and the seed, whose default is drawn.
+kept_options = {"machines": [], "budget": "quick", "test": [], "shards": 1, "labgrid": None}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume", metavar="RUN", help="picks up a run that was killed: its folder, its name in build/results, or latest"
     )
+    parser.add_argument("--labgrid", metavar="FILE", help="an environment of labgrid: its targets are machines as well")
     parser.add_argument("--no-build", action="store_true", help="take the binaries in build/ as they are")
     to_pytest = parser.add_argument_group("passed on to pytest")
     to_pytest.add_argument("-k", metavar="EXPRESSION")
@@ -55,6 +60,8 @@ def _pytest_arguments(options: argparse.Namespace, rest: list[str], folder: Path
     arguments += ["--cmodx-results", str(folder), "--cmodx-expected", str(tree.results)]
     arguments += ["--cmodx-budget", options.budget, "--cmodx-seed", str(options.seed)]
     arguments += ["--cmodx-shards", str(options.shards)]
+    if options.labgrid:
+        arguments += ["--cmodx-labgrid", options.labgrid]
     for glob in options.test:
         arguments += ["--cmodx-test", glob]
     if sys.stderr.isatty() and not options.n:
@@ -121,7 +128,7 @@ def _documents(machines: list[Machine], folder: Path, count: int) -> tuple[list[
 
 def _order(options: argparse.Namespace) -> Path | None:
     """Fills in what was not given: from the run that is picked up, whose folder this gives, or the defaults."""
-    defaults = {"machines": [], "budget": "quick", "seed": None, "test": [], "shards": 1}
+    defaults = {**kept_options, "seed": None}
     folder = None
     if options.resume:
         given = [name for name in defaults if getattr(options, name)]
@@ -139,6 +146,8 @@ def _order(options: argparse.Namespace) -> Path | None:
         raise UsageFault(f"--seed {options.seed}; accepted: 0 or more")
     if options.shards < 1:
         raise UsageFault(f"--shards {options.shards}; accepted: 1 or more")
+    if options.labgrid:
+        options.labgrid = str(Path(options.labgrid).absolute())
     return folder
 
 
@@ -164,7 +173,8 @@ def run(arguments: list[str]) -> int:
         arguments, rest = arguments[:cut], arguments[cut + 1 :]
     options = _parser().parse_args(arguments)
     folder = _order(options)
-    machines = select(options.machines)
+    more = labgrid_source.machines(Path(options.labgrid)) if options.labgrid else []
+    machines = select(options.machines, more=more)
     for machine in machines:
         expected.lines_of(machine.name)  # a fault in a file is said before the build, not after the run
     if not options.no_build:
@@ -172,12 +182,12 @@ def run(arguments: list[str]) -> int:
         build(list(dict.fromkeys(m.preset for m in machines if m.elsewhere or m.absent() is None)))
     if folder is None:
         folder = _new_folder()
-        order = {name: getattr(options, name) for name in ("machines", "budget", "seed", "test", "shards")}
+        order = {name: getattr(options, name) for name in (*kept_options, "seed")}
         resume.keep_order(folder, order, sorted({machine.preset for machine in machines}))
     print(f"seed {options.seed}, documents in {os.path.relpath(folder)}", file=sys.stderr)
 
     outcomes = plugin.Outcomes()
-    targets = [str(machine.path) for machine in machines]
+    targets = [f"{m.path}::{m.name}" if m.kind == "labgrid" else str(m.path) for m in machines]
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
         code = int(pytest.main([*_pytest_arguments(options, rest, folder), *targets], plugins=[outcomes]))
 

@@ -4,16 +4,17 @@
 Selection, JUnit, --last-failed and distribution over hosts are pytest's and its plugins' own.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from . import campaign, cpus, expected
+from . import campaign, cpus, expected, labgrid_source
 from .campaign import Order
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
-from .machines import read_machine
+from .machines import Machine, read_machine
 from .shards import Shard, shards
 
 # What an item came to, as a user property, since only that travels from an xdist worker to its controller.
@@ -27,20 +28,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--cmodx-budget", default="quick", metavar="BUDGET")
     group.addoption("--cmodx-seed", type=int, default=1, metavar="N")
     group.addoption("--cmodx-test", action="append", default=[], metavar="GLOB", help="only these tests of the suite")
+    group.addoption("--cmodx-labgrid", metavar="FILE", help="an environment of labgrid, whose targets are machines")
     group.addoption("--cmodx-shards", type=int, default=1, metavar="N", help="so many items a machine, each with its part")
     group.addoption("--cmodx-stall", type=float, default=campaign.stall_s, metavar="SECONDS")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "MachineFile | None":
-    if file_path.suffix == ".toml" and parent.config.getoption("cmodx_results"):
+    if not parent.config.getoption("cmodx_results"):
+        return None
+    if file_path.suffix == ".toml":
         return MachineFile.from_parent(parent, path=file_path)
+    if parent.config.getoption("cmodx_labgrid") == str(file_path):
+        return LabgridFile.from_parent(parent, path=file_path)
     return None
 
 
 class MachineFile(pytest.File):
+    """A file in ci/machines/."""
+
+    def read(self) -> list[tuple[str, Callable[[], Machine]]]:
+        """Names of its machines, and how to read each. A fault in a file is the item's that it is about."""
+        return [(self.path.stem, lambda: read_machine(self.path))]
+
     def collect(self):
-        for shard in shards(self.config.getoption("cmodx_shards")):
-            yield MachineItem.from_parent(self, name=shard.item(self.path.stem), shard=shard)
+        for name, read in self.read():
+            for shard in shards(self.config.getoption("cmodx_shards")):
+                yield MachineItem.from_parent(self, name=shard.item(name), shard=shard, read=read)
+
+
+class LabgridFile(MachineFile):
+    """An environment of labgrid."""
+
+    def read(self) -> list[tuple[str, Callable[[], Machine]]]:
+        return [(machine.name, lambda machine=machine: machine) for machine in labgrid_source.machines(self.path)]
 
 
 class NotConformant(Exception):
@@ -50,14 +70,15 @@ class NotConformant(Exception):
 class MachineItem(pytest.Item):
     """A machine, or a machine and a shard of its tests."""
 
-    def __init__(self, *, shard: Shard, **more: Any) -> None:
+    def __init__(self, *, shard: Shard, read: Callable[[], Machine], **more: Any) -> None:
         super().__init__(**more)
         self.shard = shard
+        self.read = read
 
     def runtest(self) -> None:
         option = self.config.getoption
         try:
-            machine = read_machine(self.path)
+            machine = self.read()
             lines = expected.lines_of(machine.name, Path(option("cmodx_expected")))
             reason = machine.absent()
             if reason:

@@ -62,5 +62,6 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path, monkeypatch):
+    monkeypatch.setenv("CMODX_LOCKS", str(tmp_path / "locks"))
     return Checkout(tmp_path / "checkout")
