@@ -8,11 +8,12 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from . import expected, fault, labgrid_source, plugin, report, report_command, results, resume, table, tree
+from . import expected, far, fault, labgrid_source, plugin, report, report_command, results, resume, table, tree
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
 from .machines import Machine, select
@@ -48,29 +49,39 @@ def _parser() -> argparse.ArgumentParser:
     to_pytest = parser.add_argument_group("passed on to pytest")
     to_pytest.add_argument("-k", metavar="EXPRESSION")
     to_pytest.add_argument("-n", metavar="WORKERS", help="side by side, as far as the CPUs suffice (pytest-xdist)")
+    to_pytest.add_argument(
+        "--tx", action="append", default=[], metavar="SPEC",
+        help="a worker, such as popen or ssh=HOST, given once for each (pytest-xdist); binaries are copied to HOST",
+    )
     to_pytest.add_argument("-x", action="store_true")
     to_pytest.add_argument("--lf", "--last-failed", action="store_true")
     to_pytest.add_argument("--junit-xml", metavar="FILE")
     return parser
 
 
-def _pytest_arguments(options: argparse.Namespace, rest: list[str], folder: Path) -> list[str]:
-    arguments = ["-c", str(tree.root / "ci" / "pytest.ini"), "-p", "cmodx_ci.plugin", "--verbose", "--no-header"]
+def _pytest_arguments(options: argparse.Namespace, rest: list[str], folder: Path, root: Path) -> list[str]:
+    """`root`: the checkout, or what is copied of it. xdist translates arguments that are paths for other hosts; those
+    after a "=" stay what they are here."""
+    arguments = ["-c", str(root / "ci" / "pytest.ini"), "-p", "cmodx_ci.plugin", "--verbose", "--no-header"]
     arguments += ["-o", f"cache_dir={tree.build / 'matrix-cache'}", "-rN", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    arguments += ["--cmodx-results", str(folder), "--cmodx-expected", str(tree.results)]
+    arguments += [f"--cmodx-results={folder}", "--cmodx-expected", str(root / "results")]
     arguments += ["--cmodx-budget", options.budget, "--cmodx-seed", str(options.seed)]
     arguments += ["--cmodx-shards", str(options.shards)]
     if options.labgrid:
         arguments += ["--cmodx-labgrid", options.labgrid]
     for glob in options.test:
         arguments += ["--cmodx-test", glob]
-    if sys.stderr.isatty() and not options.n:
+    if sys.stderr.isatty() and not options.n and not options.tx:
         arguments.append("-s")  # the binary shows its progress
     for flag in ("k", "n"):
         if getattr(options, flag):
             arguments += [f"-{flag}", getattr(options, flag)]
     if options.junit_xml:
-        arguments += ["--junit-xml", str(Path(options.junit_xml).absolute())]
+        arguments.append(f"--junit-xml={Path(options.junit_xml).absolute()}")
+    for specification in options.tx:
+        arguments += ["-d", f"--tx={far.completed(specification)}"]
+    if root != tree.root:
+        arguments.append(f"--rsyncdir={root}")
     arguments += ["-x"] * options.x + ["--lf"] * options.lf
     return arguments + rest
 
@@ -146,6 +157,8 @@ def _order(options: argparse.Namespace) -> Path | None:
         raise UsageFault(f"--seed {options.seed}; accepted: 0 or more")
     if options.shards < 1:
         raise UsageFault(f"--shards {options.shards}; accepted: 1 or more")
+    if options.tx and (options.n or options.labgrid):
+        raise UsageFault("--tx with -n or --labgrid; accepted is one of them")
     if options.labgrid:
         options.labgrid = str(Path(options.labgrid).absolute())
     return folder
@@ -186,10 +199,15 @@ def run(arguments: list[str]) -> int:
         resume.keep_order(folder, order, sorted({machine.preset for machine in machines}))
     print(f"seed {options.seed}, documents in {os.path.relpath(folder)}", file=sys.stderr)
 
-    outcomes = plugin.Outcomes()
-    targets = [f"{m.path}::{m.name}" if m.kind == "labgrid" else str(m.path) for m in machines]
-    with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
-        code = int(pytest.main([*_pytest_arguments(options, rest, folder), *targets], plugins=[outcomes]))
+    outcomes = plugin.Outcomes(folder)
+    with contextlib.ExitStack() as stack:
+        root = tree.root
+        if any(far.is_far(specification) for specification in options.tx):
+            presets = sorted({machine.preset for machine in machines})
+            root = far.staged(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cmodx."))), presets)
+        targets = [f"{m.path}::{m.name}" if m.kind == "labgrid" else str(root / "ci/machines" / m.path.name) for m in machines]
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # standard output is for results
+        code = int(pytest.main([*_pytest_arguments(options, rest, folder, root), *targets], plugins=[outcomes]))
 
     documents, failed = _documents(machines, folder, options.shards)
     whole = not options.test

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from . import campaign, cpus, expected, labgrid_source
+from . import campaign, cpus, expected, far, labgrid_source
 from .campaign import Order
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
@@ -86,7 +86,7 @@ class MachineItem(pytest.Item):
                 pytest.skip(f"absent: {reason}")
             order = Order(option("cmodx_budget"), option("cmodx_seed"), tuple(option("cmodx_test")))
             with cpus.alone(machine.place), cpus.lent(machine.cpus) as lent:
-                folder = Path(option("cmodx_results"))
+                folder = far.folder_of(self.config)
                 document = campaign.run(machine, order, folder, lent, option("cmodx_stall"), self.shard)
         except UsageFault as fault:
             self._came_to("usage", str(fault))
@@ -124,13 +124,26 @@ def summary(judgement: Judgement) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: MachineItem, call: pytest.CallInfo):
+    outcome = yield
+    if call.when == "call":
+        name = item.name.partition("[")[0]
+        far.attach(item.config, outcome.get_result(), item.shard.path(far.folder_of(item.config), name))
+
+
+pytest_configure_node = far.pytest_configure_node
+
+
 class Outcomes:
     """Registered by ci/matrix in the controlling process: what every item came to, by machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.of: dict[str, tuple[str, str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        far.detach(report, self.folder)
         for name, value in report.user_properties:
             if name == property_name:
                 self.of[value["machine"]] = (value["how"], value["reason"])
