@@ -182,7 +182,7 @@ def reproduce(run: Run, test: str) -> str:
     return shlex.join(argv)
 
 
-def _judged(run: Run, lines: list[expected.Line]) -> Judgement:
+def judged(run: Run, lines: list[expected.Line], whole: bool = False) -> Judgement:
     """As ci/matrix judges, from what is kept of a run."""
     tests = [
         {
@@ -197,7 +197,7 @@ def _judged(run: Run, lines: list[expected.Line]) -> Judgement:
         }
         for name, result in run.tests.items()
     ]
-    return judge({"machine": {"name": run.machine}, "tests": tests}, lines, whole=False)
+    return judge({"machine": {"name": run.machine}, "tests": tests}, lines, whole=whole)
 
 
 def _shapes(runs: list[Run]) -> dict[str, list[str]]:
@@ -279,7 +279,7 @@ def _torn(runs: list[Run]) -> dict[str, dict[int, dict[int, Seen]]]:
 
 def of(runs: Runs) -> View:
     every = list(runs.values())
-    columns = [Column(run, _judged(run, expected.lines_of(run.machine))) for run in every]
+    columns = [Column(run, judged(run, expected.lines_of(run.machine))) for run in every]
     shapes = _shapes(every)
     return View(columns, shapes, _sections(columns, shapes), _powers(every), _facts(every), _torn(every))
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ci/baseline: makes runs the baselines of their machines, results/MACHINE/baseline.json."""
+
+import json
+from pathlib import Path
+
+from . import changes, diff_text, digest, fault, output, sources, tree
+from .diff import Parser, guarded
+from .digest import Run
+from .fault import UsageFault
+from .wording import number_of, plain
+
+_description = """Makes runs (documents or folders; those of one machine are merged) the baselines of their machines, and says
+what changes. A run with a violation is accepted as one: a baseline says what is, results/MACHINE/expected.toml says
+what is excused. An incomplete run is refused, and so is one with a result that crashed, hung or is missing.
+Exit codes: 0 written; 1 refused; 2 usage, or a file that cannot be read."""
+
+
+def text_of(run: Run) -> str:
+    """A line a test, so that a change of one test is one line in a merge request."""
+    document = digest.to_baseline(run)
+    tests = document.pop("tests")
+    head = json.dumps(document, ensure_ascii=False, indent=1)
+    body = ",\n".join("  " + json.dumps(test, ensure_ascii=False, separators=(", ", ": ")) for test in tests)
+    return f'{head[:-2]},\n "tests": [\n{body}\n ]\n}}\n'
+
+
+def refused(run: Run) -> str | None:
+    """Why this run is no baseline."""
+    if run.environment.get("complete", ("yes",)) != ("yes",):
+        return "the run is not complete"
+    broken = [name for name, result in run.tests.items() if result.status in ("missing", "error", "crash", "timeout", "void")]
+    if broken:
+        return f"{number_of(len(broken), 'test')} without a result that counts, first {plain(broken[0])}"
+    return None
+
+
+def run(arguments: list[str]) -> int:
+    parser = Parser(prog="ci/baseline", description=_description, allow_abbrev=False)
+    parser.add_argument("action", choices=("update", "check"), help="check: only say what would change")
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    parser.add_argument("--results", metavar="FOLDER", default=str(tree.results), help="default: results/ of this checkout")
+    options = parser.parse_args(arguments)
+    code = fault.conformant
+    for (machine, _), made in sources.collect(options.runs).items():
+        if machine in (".", "..") or "/" in machine or machine != plain(machine):
+            raise UsageFault(f"{plain(machine)}: no name of a machine; accepted is one without a slash")
+        why = refused(made)
+        if why:
+            print(f"{machine}: refused: {why}")
+            code = fault.violations
+            continue
+        path = Path(options.results) / machine / "baseline.json"
+        new = text_of(made)
+        if path.is_file():
+            (before,) = sources.collect([str(path)]).values()
+            print(f"{machine}: {diff_text.summary(changes.difference(('', ''), {before.key: before}, {made.key: made}))}")
+        else:
+            print(f"{machine}: {number_of(len(made.tests), 'test')}, a first baseline")
+        if options.action == "update":
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageFault(f"{plain(str(path.parent))}: {error.strerror}") from None
+            with output.whole(path) as stream:
+                stream.write(new)
+    return code
+
+
+def main() -> int:
+    return guarded("ci/baseline", run)
