@@ -3,6 +3,7 @@
 
 import itertools
 import json
+import subprocess
 
 import pytest
 
@@ -166,6 +167,36 @@ def test_usage(checkout, arguments, says):
     done = checkout.matrix(*arguments)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("frob = 1", "unknown key 'frob'; accepted: description"),
+        ('exists = ["{kernel}"]', "key 'exists' is ['{kernel}']; accepted: a list of paths"),
+        ("time_scale = -1", "key 'time_scale' is -1; accepted: a number above 0"),
+        ("frob", "not TOML"),
+    ],
+)
+def test_a_fault_in_any_machine_file_is_one_line(checkout, line, says):
+    checkout.machine("good")
+    checkout.machine("bad", line)
+    launch = [checkout.root / "ci" / "launch", "bad", "/bin/true"]
+    for done in (
+        checkout.matrix(),
+        checkout.matrix("good"),
+        subprocess.run(launch, capture_output=True, text=True, check=False),
+    ):
+        assert done.returncode == 2 and not done.stdout
+        assert done.stderr.count("\n") == 1 and "bad.toml: " in done.stderr and says in done.stderr
+
+
+def test_a_fault_in_known_failures_is_said_before_anything_runs(checkout):
+    checkout.machine("good")
+    checkout.expect("good", '[[known]]\ntest = "*"\nwitness = "old"\nreason = "r"\n')
+    done = checkout.matrix()
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "good/expected.toml: known 1: key 'witness' is 'old'; accepted: one of stale" in done.stderr
 
 
 def test_twins_without_power_are_named(checkout):
