@@ -19,10 +19,18 @@ Exit codes: 0 written; 1 refused; 2 usage, or a file that cannot be read."""
 def text_of(run: Run) -> str:
     """A line a test, so that a change of one test is one line in a merge request."""
     document = digest.to_baseline(run)
-    tests = document.pop("tests")
-    head = json.dumps(document, ensure_ascii=False, indent=1)
-    body = ",\n".join("  " + json.dumps(test, ensure_ascii=False, separators=(", ", ": ")) for test in tests)
-    return f'{head[:-2]},\n "tests": [\n{body}\n ]\n}}\n'
+
+    def lines(values: list[str]) -> str:
+        return ",\n".join("  " + value for value in values)
+
+    def dumped(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    environment = lines([f"{dumped(key)}: {dumped(values)}" for key, values in document["environment"].items()])
+    return (
+        f'{{\n "schema": {dumped(document["schema"])},\n "machine": {dumped(document["machine"])},\n'
+        f' "environment": {{\n{environment}\n }},\n "tests": [\n{lines(list(map(dumped, document["tests"])))}\n ]\n}}\n'
+    )
 
 
 def refused(run: Run) -> str | None:

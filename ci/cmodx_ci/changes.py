@@ -6,12 +6,13 @@ Everything else that was seen on one side only has to be seen often enough to be
 that changed over the same observation is a change of our rules, not of the machine.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
 from .digest import Result, Run, Seen
 from .interval import apart, interval
+from .packed import Packed
 from .sources import Runs
 from .wording import count, rate
 
@@ -164,7 +165,7 @@ def of_tests(machine: str, name: str, one: Result, other: Result) -> Iterator[Ch
     if "void" in (one.status, other.status):
         which = one if one.status == "void" else other
         if one.status != other.status:
-            yield Change("void", machine, name, _status(one), _status(other), note=which.reason)
+            yield Change("void", machine, name, one.status, other.status, note=which.reason)
         return
     note = "" if not one.code or not other.code or one.code == other.code else "other code ran"
     if not _same_at_a_glance(one, other):
@@ -189,11 +190,23 @@ def _of_runs(into: Difference, label: str, one: Run, other: Run) -> None:
         before, after = (" | ".join(run.environment.get(key, ())) for run in (one, other))
         if before != after:
             into.environment.setdefault((key, before, after), []).append(label)
+    if isinstance(one.tests, Packed) and isinstance(other.tests, Packed) and one.tests.lone and other.tests.lone:
+        _at_a_glance(into, label, one.tests, other.tests)
+    else:
+        _in_full(into, label, one.tests, other.tests)
+    into.changes += [
+        Change("gone", label, name, _status(one.tests[name]), "") for name in one.tests if name not in other.tests
+    ]
+    into.changes += [
+        Change("added", label, name, "", _status(other.tests[name])) for name in other.tests if name not in one.tests
+    ]
+
+
+def _in_full(into: Difference, label: str, one: Mapping[str, Result], other: Mapping[str, Result]) -> None:
     factors = []
-    for name, result in one.tests.items():
-        now = other.tests.get(name)
+    for name, result in one.items():
+        now = other.get(name)
         if now is None:
-            into.changes.append(Change("gone", label, name, _status(result), ""))
             continue
         into.compared += 1
         into.recoded += bool(result.code and now.code and result.code != now.code)
@@ -202,9 +215,24 @@ def _of_runs(into: Difference, label: str, one: Run, other: Run) -> None:
             factors.append(median(now.rates) / median(result.rates))
     if factors:
         into.rates[label] = (median(factors), len(factors))
-    into.changes += [
-        Change("added", label, name, "", _status(result)) for name, result in other.tests.items() if name not in one.tests
-    ]
+
+
+def _at_a_glance(into: Difference, label: str, one: Packed, other: Packed) -> None:
+    """As `_in_full`, but only what does not look the same is unpacked."""
+    if one.names == other.names:
+        places = range(len(one.names))
+        pairs = list(zip(places, places, strict=True))
+    else:
+        pairs = [(place, there) for place, name in enumerate(one.names) if (there := other.place(name)) is not None]
+    into.compared += len(pairs)
+    into.recoded += sum(
+        bool(a and b and a != b) for a, b in ((one.codes[i], other.codes[j]) for i, j in pairs)
+    )
+    for name in [one.names[i] for i, j in pairs if one.glances[i] != other.glances[j]]:
+        into.changes += of_tests(label, name, one[name], other[name])
+    factors = [b / a for a, b in ((one.rates[i], other.rates[j]) for i, j in pairs) if a > 0 and b > 0]
+    if factors:
+        into.rates[label] = (median(factors), len(factors))
 
 
 def difference(names: tuple[str, str], one: Runs, other: Runs) -> Difference:

@@ -4,6 +4,7 @@
 Merging is associative and commutative: counts add up, everything else is a set or a greatest element.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -80,7 +81,7 @@ class Run:
     machine: str
     architecture: str
     environment: dict[str, tuple[str, ...]]
-    tests: dict[str, Result]
+    tests: Mapping[str, Result]
     details: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     runs: int = 1
 
@@ -120,7 +121,8 @@ same = _Same()
 def of_document(document: dict[str, Any]) -> Run:
     """From a valid document of a run."""
     machine = document["machine"]
-    run = Run(machine["name"], machine["architecture"], _environment(document), {})
+    tests: dict[str, Result] = {}
+    run = Run(machine["name"], machine["architecture"], _environment(document), tests)
     for record in document["tests"]:
         omits = record.get("omits")
         parts = Parts(
@@ -139,7 +141,7 @@ def of_document(document: dict[str, Any]) -> Run:
             for w in record.get("witnesses", ())
         )
         status = record["status"]
-        run.tests[record["name"]] = Result(
+        tests[record["name"]] = Result(
             status,
             same(record.get("reason", "")),
             same(parts),
@@ -156,12 +158,13 @@ def of_baseline(document: dict[str, Any]) -> Run:
     """From a valid baseline. The parts are read off the names, which are derived from them."""
     machine = document["machine"]
     environment = {key: tuple(sorted(set(values))) for key, values in document["environment"].items()}
-    run = Run(machine["name"], machine["architecture"], environment, {})
+    tests: dict[str, Result] = {}
+    run = Run(machine["name"], machine["architecture"], environment, tests)
     for entry in document["tests"]:
         words = entry["name"].split("+")
         site, _, at = (words[1] if len(words) > 1 else "").partition("@")
         parts = Parts(words[0], site, words[2] if len(words) > 2 else "", at, entry.get("origin", ""))
-        run.tests[entry["name"]] = Result(
+        tests[entry["name"]] = Result(
             entry["status"],
             "",
             same(parts),

@@ -117,8 +117,10 @@ def apply(run: Run, errata: Errata) -> None:
     if not errata.list:
         return
     about = {e: None for commit in run.environment.get("commit", ()) for e in errata.about(commit, run.architecture)}
-    for erratum in about:
-        for name, result in run.tests.items():
-            if result.status != "void" and fnmatchcase(name, erratum.test):
-                run.tests[name] = result._replace(status="void", reason=str(erratum), rates=(), witnesses=())
-                run.details.pop(name, None)
+    void = {name: erratum for erratum in about for name in run.tests if fnmatchcase(name, erratum.test)}
+    if void:
+        tests = dict(run.tests)
+        for name, erratum in void.items():
+            tests[name] = tests[name]._replace(status="void", reason=str(erratum), rates=(), witnesses=())
+            run.details.pop(name, None)
+        run.tests = tests

@@ -8,15 +8,14 @@ fit is read anew. Nothing here is ever an error: without a cache everything is o
 import contextlib
 import functools
 import hashlib
-import marshal
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from . import results, tree
-from .digest import Parts, Result, Ruling, Run, Seen, same
+from .digest import Run
+from .packed import unpack
 
 # A file changed so recently could change again without its times telling. In seconds.
 _settled_s = 2.0
@@ -33,7 +32,7 @@ def _tools() -> bytes:
     """These tools as they are now: code, schema, version of Python."""
     digest = hashlib.sha256(sys.version.encode())
     here = Path(__file__).parent
-    for path in (here / "digest.py", here / "reader.py", Path(__file__), results.schema_path):
+    for path in (*(here / name for name in ("digest.py", "packed.py", "reader.py", "keep.py")), results.schema_path):
         digest.update(path.read_bytes())
     return digest.digest()
 
@@ -46,45 +45,6 @@ def _entry(path: Path) -> tuple[Path, os.stat_result] | None:
     identity = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
     name = hashlib.sha256(_tools() + repr(identity).encode()).hexdigest()
     return folder() / name, stat
-
-
-def pack(run: Run) -> bytes:
-    """As plain tuples: objects that many results share are written once."""
-    tests = [(name, tuple(r[:5]), tuple((w.witness, w.k, w.n, w.ruling) for w in r.witnesses)) for name, r in run.tests.items()]
-    shared: dict[Any, Any] = {}
-
-    def plain(value: Any) -> Any:
-        return shared.setdefault(value, tuple(value))
-
-    rows = [
-        (name, head[0], head[1], plain(head[2]), head[3], head[4], tuple((w, k, n, plain(r)) for w, k, n, r in seen))
-        for name, head, seen in tests
-    ]
-    return marshal.dumps((run.machine, run.architecture, run.environment, rows, run.details, run.runs))
-
-
-def unpack(raw: bytes) -> Run:
-    machine, architecture, environment, rows, details, runs = marshal.loads(raw)
-    rulings: dict[int, Ruling] = {}
-    parts: dict[int, Parts] = {}
-
-    def ruling(plain: tuple) -> Ruling:
-        made = rulings.get(id(plain))
-        if made is None:
-            made = rulings[id(plain)] = same(Ruling(*plain))
-        return made
-
-    def part(plain: tuple) -> Parts:
-        made = parts.get(id(plain))
-        if made is None:
-            made = parts[id(plain)] = same(Parts(*plain))
-        return made
-
-    tests = {}
-    for name, status, reason, plain, code, rates, seen in rows:
-        witnesses = tuple([Seen(w, k, n, ruling(r)) for w, k, n, r in seen])
-        tests[sys.intern(name)] = Result(status, reason, part(plain), code, rates, witnesses)
-    return Run(machine, architecture, environment, tests, details, runs)
 
 
 def get(path: Path) -> Run | None:

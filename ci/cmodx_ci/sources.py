@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from . import digest, errata, keep, reader, tree
+from . import digest, errata, keep, packed, reader, tree
 from .digest import Run
 from .fault import UsageFault
 from .wording import plain
@@ -81,11 +81,11 @@ def of_parsed(kind: str, document: dict) -> Run:
 def _packed(path: Path) -> bytes | UsageFault:
     """A fault is returned: an exception of a worker comes with its traceback, and one of several is chosen by order."""
     try:
-        packed = keep.pack(of_parsed(*reader.read(path)))
+        made = packed.pack(of_parsed(*reader.read(path)))
     except UsageFault as fault:
         return fault
-    keep.put(path, packed)
-    return packed
+    keep.put(path, made)
+    return made
 
 
 def _read(paths: list[Path]) -> Iterable[Run]:
@@ -106,7 +106,7 @@ def _read(paths: list[Path]) -> Iterable[Run]:
             answer = answers.pop(path)
             if isinstance(answer, UsageFault):
                 raise answer
-            run = keep.unpack(answer)
+            run = packed.unpack(answer)
         yield run
 
 

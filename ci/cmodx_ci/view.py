@@ -11,6 +11,7 @@ from typing import Any
 from . import disassembly, expected, sketch, tree
 from .digest import Result, Run, Seen
 from .judge import Judgement, Mark, judge
+from .packed import Packed
 from .sources import Runs
 from .wording import number_of
 
@@ -279,6 +280,9 @@ def _torn(runs: list[Run]) -> dict[str, dict[int, dict[int, Seen]]]:
 
 def of(runs: Runs) -> View:
     every = list(runs.values())
+    for run in every:
+        if isinstance(run.tests, Packed):
+            run.tests = run.tests.unpacked()
     columns = [Column(run, judged(run, expected.lines_of(run.machine))) for run in every]
     shapes = _shapes(every)
     return View(columns, shapes, _sections(columns, shapes), _powers(every), _facts(every), _torn(every))

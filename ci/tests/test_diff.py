@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmodx_ci import changes, diff_text, digest, interval, keep, tree
+from cmodx_ci import changes, diff_text, digest, interval, packed, tree
 from cmodx_ci.changes import difference
 from cmodx_ci.digest import Parts, Result, Ruling, Run, Seen
 
@@ -93,7 +93,17 @@ def test_merging_is_associative_and_commutative(a, b, c):
 
 @given(a_run())
 def test_what_is_kept_is_what_was(run):
-    assert keep.unpack(keep.pack(run)) == run
+    again = packed.unpack(packed.pack(run))
+    assert dict(again.tests) == run.tests == again.tests.unpacked()
+    assert (again.key, again.environment, again.details, again.runs) == (run.key, run.environment, run.details, run.runs)
+
+
+@given(a_run(), a_run())
+def test_a_glance_finds_what_a_full_look_finds(one, other):
+    for run in (one, other):
+        run.tests = {name: result._replace(rates=result.rates[:2]) for name, result in run.tests.items()}
+    full = between(one, other)
+    assert between(packed.unpack(packed.pack(one)), packed.unpack(packed.pack(other))) == full
 
 
 @given(st.integers(1, 10**9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
