@@ -23,15 +23,15 @@ ci = Path(__file__).resolve().parents[1]
 limits = {"diff again": 3, "report again": 20, "report first": 20, "page": 15 << 20, "memory": 500 << 20}
 
 
-def timed(*argv: object) -> tuple[float, float]:
-    """(wall time in s, peak resident memory in bytes of the largest process)"""
+def timed(*argv: object) -> tuple[float, float, float]:
+    """(wall time in s, CPU time in s, peak resident memory in bytes of the largest process)"""
     begin = time.monotonic()
     process = subprocess.Popen(list(map(str, argv)), stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
         raise SystemExit(f"{argv}: exit code {process.returncode}")
-    return time.monotonic() - begin, usage.ru_maxrss * 1024
+    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 def main() -> int:
@@ -54,8 +54,8 @@ def main() -> int:
             "update baselines": (ci / "baseline", "update", folder / "a", "--results", folder / "results"),
         }
         for what, argv in work.items():
-            seconds, memory = timed(*argv)
-            print(f"{what:18}{seconds:7.1f} s {memory / 2**20:6.0f} MiB")
+            seconds, busy, memory = timed(*argv)
+            print(f"{what:18}{seconds:7.1f} s {busy:7.1f} s of CPU {memory / 2**20:6.0f} MiB")
             missed += [what] if seconds > limits.get(what, 1e9) else []
             missed += [f"{what}: memory"] if memory > limits["memory"] else []
         print(f"{'page':18}{page.stat().st_size / 2**20:7.1f} MiB")
