@@ -65,6 +65,19 @@ std::string conditions_text(const test_case& t, const std::vector<ruled_witness>
     return text;
 }
 
+// A shape that is a program of its own: what it comes to, as it is judged.
+std::vector<lines> scripted_columns(const test_case& t) {
+    std::vector<lines> columns = {{"T0", "store x"}};
+    for (const std::string_view name : performed(t, 0)) columns[0].emplace_back(name);
+    if (!t.one_thread()) {
+        columns[0].emplace_back("hand over");
+        columns.push_back({"T1", "take over"});
+        for (const std::string_view name : performed(t, 1)) columns[1].emplace_back(name);
+    }
+    columns.back().emplace_back("fetch x");
+    return columns;
+}
+
 std::vector<std::uint8_t> assembled(auto&& emit) {
     std::vector<std::uint8_t> bytes(code_room);
     code_buffer code{bytes.data(), bytes.size()};
@@ -77,13 +90,14 @@ std::vector<std::uint8_t> assembled(auto&& emit) {
 
 std::string sketch_text(const test_case& t) {
     std::vector<lines> columns;
-    std::size_t rows = 0;
+    if (t.form->programs.empty()) columns = scripted_columns(t);
     for (std::size_t i = 0; i < t.form->programs.size(); ++i) {
         columns.push_back({fmt::format("T{}", i)});
-        for (const traced_part& p : trace(t, i).parts)
+        for (const traced_part& p : trace(t, i, {.gap = 1, .jump = t.on->isa.granule}).parts)
             if (!p.frame) columns.back().push_back(p.of);
-        rows = std::max(rows, columns.back().size());
     }
+    std::size_t rows = 0;
+    for (const lines& column : columns) rows = std::max(rows, column.size());
     std::string text;
     for (std::size_t row = 0; row < rows; ++row) {
         std::string line;
@@ -127,7 +141,7 @@ std::string site_text(const test_case& t) {
 }
 
 std::string stub_text(const test_case& t, std::size_t thread) {
-    const traced_stub stub = trace(t, thread);
+    const traced_stub stub = t.form->programs.empty() ? trace_steps(t, thread) : trace(t, thread);
     return listing(t.on->isa, {.code = stub.code, .begin = 0, .end = stub.code.size(), .parts = stub.parts});
 }
 
@@ -159,6 +173,10 @@ std::string explain_text(const test_case& t) {
     text += listing_remark(t.on->isa) + site_text(t) + "\n";
     for (std::size_t i = 0; i < t.form->programs.size(); ++i)
         text += fmt::format("T{} as {} code\n{}\n", i, t.on->isa.name, stub_text(t, i));
+    if (t.form->programs.empty())
+        for (std::size_t i = 0; i < (t.one_thread() ? 1u : 2u); ++i)
+            if (const std::string code = stub_text(t, i); !code.empty())
+                text += fmt::format("steps of T{} as {} code\n{}\n", i, t.on->isa.name, code);
     text += fmt::format("hash of the code {:016x}\n\n", hash_of(t.parts(), room));
     text += "verdicts, nothing being known of the machine\n" + verdicts_text(t);
     return text;

@@ -20,23 +20,6 @@ question ask(const test_case& t, const std::vector<std::string_view>& writer,
             .facts = facts};
 }
 
-// The steps of a thread, with those that the shape implies.
-std::vector<std::string_view> performed(const test_case& t, std::uint8_t thread) {
-    std::vector<std::string_view> names = names_of(thread == 0 ? t.writer : t.executor);
-    if (t.form->by_script == nullptr) return names;
-    const std::size_t steps = names.size();
-    std::size_t inserted = 0;
-    for (const implied_step& i : t.form->by_script->implied) {
-        if (i.thread != thread) continue;
-        std::size_t at = names.size();
-        if (i.where == implied_step::place::first) at = inserted;
-        if (i.where == implied_step::place::amid) at = inserted + steps / 2;
-        names.insert(names.begin() + static_cast<std::ptrdiff_t>(at), i.name);
-        if (i.where != implied_step::place::last) ++inserted;
-    }
-    return names;
-}
-
 bool is_forbidden(const counted_witness& w) {
     return w.ruled.ruling.ruling == verdict::forbidden && gates(w.ruled.ruling.strength);
 }
@@ -52,6 +35,22 @@ std::string vacuity(const test_case& t, const trial_result& r) {
 }
 
 }  // namespace
+
+std::vector<std::string_view> performed(const test_case& t, std::uint8_t thread) {
+    std::vector<std::string_view> names = names_of(thread == 0 ? t.writer : t.executor);
+    if (t.form->by_script == nullptr) return names;
+    const std::size_t steps = names.size();
+    std::size_t inserted = 0;
+    for (const implied_step& i : t.form->by_script->implied) {
+        if (i.thread != thread) continue;
+        std::size_t at = names.size();
+        if (i.where == implied_step::place::first) at = inserted;
+        if (i.where == implied_step::place::amid) at = inserted + steps / 2;
+        names.insert(names.begin() + static_cast<std::ptrdiff_t>(at), i.name);
+        if (i.where != implied_step::place::last) ++inserted;
+    }
+    return names;
+}
 
 std::vector<ruled_witness> rule(const test_case& t, std::span<const fact> facts) {
     const std::vector<std::string_view> writer = performed(t, 0);

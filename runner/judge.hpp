@@ -26,6 +26,9 @@ struct ruled_witness {
     judgement ruling;
 };
 
+// The steps of thread 0, the writer, or 1 by which it is judged: its own, with those that the shape implies.
+std::vector<std::string_view> performed(const test_case& t, std::uint8_t thread);
+
 // The verdict on each witness that the test's shape seeks, in that order.
 std::vector<ruled_witness> rule(const test_case& t, std::span<const fact> facts);
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
+#include <utility>
 
 #include "arch/verdict.hpp"
 #include "runner/catalogue.hpp"
@@ -65,8 +65,8 @@ std::optional<name_error> misplaced_step(const known_architecture& on, piece p) 
         return name_error{p.position, fmt::format("the rules know '{}', but there is no code for it", p.text)};
     for (const known_architecture& other : architectures)
         if (has_step(other.isa, p.text))
-            return name_error{p.position, fmt::format("'{}' is a step of {}, not of {}", p.text, other.isa.name,
-                                                      on.isa.name)};
+            return name_error{p.position,
+                              fmt::format("'{}' is a step of {}, not of {}", p.text, other.isa.name, on.isa.name)};
     return std::nullopt;
 }
 
@@ -90,14 +90,47 @@ std::optional<name_error> parse_placement(piece text, test_case& t) {
     return std::nullopt;
 }
 
-std::optional<name_error> parse_steps(const known_architecture& on, piece text, std::vector<const step*>& steps) {
+// Whether the shape has a place for steps of the writer, or of those who execute.
+bool takes_steps(const shape& form, bool writer) {
+    if (form.by_script != nullptr) return form.by_script->steps;
+    if (writer) return form.takes_steps(0);
+    for (std::size_t i = 1; i < form.programs.size(); ++i)
+        if (form.takes_steps(i)) return true;
+    return false;
+}
+
+// Steps that are no instructions, but say how the flag is stored behind them, or loaded in front of them. Where it is
+// not, they would count for a verdict and change nothing in the code.
+bool marks_nothing(const shape& form, bool writer, std::string_view step) {
+    const bool release = step == "stlr" || step == "rel";
+    if ((!release && step != "acq") || form.by_script != nullptr) return false;
+    for (std::size_t i = writer ? 0 : 1; i < (writer ? 1 : form.programs.size()); ++i) {
+        bool steps = false;
+        bool loaded = false;
+        for (const event& e : form.programs[i].events) {
+            steps |= e.what == act::steps;
+            loaded |= e.what == act::load_flag || e.what == act::load_code;
+            if (release ? e.what == act::store_flag && steps : e.what == act::steps && loaded) return false;
+        }
+    }
+    return true;
+}
+
+std::optional<name_error> parse_steps(const known_architecture& on, piece text, const shape& form, bool writer,
+                                      std::vector<const step*>& steps) {
     steps.clear();
     if (text.text == "po") return std::nullopt;
+    if (!takes_steps(form, writer))
+        return name_error{text.position, "the shape has no place for steps here: 'po' alone stands for none"};
     for (const piece& p : split(text.text, '-', text.position)) {
         if (auto wrong = misplaced_step(on, p)) return wrong;
         name_error error;
-        const step* s = find_named(on.isa.steps, [](const step& e) { return e.name; }, p, "step", error);
+        const step* s = find_named(
+            on.isa.steps, [](const step& e) { return e.name; }, p, "step", error);
         if (s == nullptr) return error;
+        if (marks_nothing(form, writer, p.text))
+            return name_error{p.position, fmt::format("'{}' marks how a flag is {}, and there is none here", p.text,
+                                                      p.text == "acq" ? "read" : "published")};
         steps.push_back(s);
     }
     return std::nullopt;
@@ -112,17 +145,21 @@ std::vector<std::string_view> names_of(step_sequence steps) {
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& accepted) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
     std::string best;
     std::size_t best_distance = SIZE_MAX;
     for (const std::string& candidate : accepted) {
-        std::vector<std::size_t> row(candidate.size() + 1);  // Levenshtein, one row at a time
-        std::iota(row.begin(), row.end(), std::size_t{0});
-        for (std::size_t i = 0; i < word.size(); ++i) {
-            std::size_t diagonal = row[0]++;
+        // Levenshtein, one row at a time, in halves: another case is half a fault.
+        std::vector<std::size_t> row(candidate.size() + 1);
+        for (std::size_t k = 0; k < row.size(); ++k) row[k] = 2 * k;
+        for (const char c : word) {
+            std::size_t diagonal = std::exchange(row[0], row[0] + 2);
             for (std::size_t k = 0; k < candidate.size(); ++k) {
-                const std::size_t substituted = diagonal + (word[i] == candidate[k] ? 0 : 1);
+                const char other = candidate[k];
+                const std::size_t fault = c == other ? 0 : lower(c) == lower(other) ? 1 : 2;
+                const std::size_t substituted = diagonal + fault;
                 diagonal = row[k + 1];
-                row[k + 1] = std::min({row[k + 1] + 1, row[k] + 1, substituted});
+                row[k + 1] = std::min({row[k + 1] + 2, row[k] + 2, substituted});
             }
         }
         if (row.back() < best_distance) {
@@ -150,7 +187,8 @@ std::optional<name_error> parse_name(const known_architecture& on, std::string_v
     for (const shape* s = shape_list(); s != nullptr && t.form == nullptr; s = s->next)
         if (s->name == fields[0].text) t.form = s;
     if (t.form == nullptr) {
-        find_named(shapes(), [](const shape* s) { return s->name; }, fields[0], "shape", error);
+        find_named(
+            shapes(), [](const shape* s) { return s->name; }, fields[0], "shape", error);
         return error;
     }
     // Faults are told from left to right, so the count comes behind those of the parts that are there.
@@ -162,20 +200,22 @@ std::optional<name_error> parse_name(const known_architecture& on, std::string_v
     };
     if (missing(1)) return wrong_count(name.size());
     const std::vector<piece> site = split(fields[1].text, '@', fields[1].position);
-    t.site = find_named(on.isa.sites, [](const site_layout& s) { return s.name; }, site[0], "site", error);
+    t.site = find_named(
+        on.isa.sites, [](const site_layout& s) { return s.name; }, site[0], "site", error);
     if (t.site == nullptr) return error;
     if (site.size() > 1)
         if (auto wrong = parse_placement({site[1].position, fields[1].text.substr(site[0].text.size() + 1)}, t))
             return wrong;
     if (missing(2)) return wrong_count(name.size());
-    const auto* path = find_named(mapping_names, [](std::string_view n) { return n; }, fields[2], "mapping", error);
+    const auto* path = find_named(
+        mapping_names, [](std::string_view n) { return n; }, fields[2], "mapping", error);
     if (path == nullptr) return error;
     t.path = static_cast<mapping>(path - mapping_names);
     if (missing(3)) return wrong_count(name.size());
-    if (auto wrong = parse_steps(on, fields[3], t.writer)) return wrong;
+    if (auto wrong = parse_steps(on, fields[3], *t.form, true, t.writer)) return wrong;
     if (missing(wanted - 1)) return wrong_count(name.size());
     if (!t.one_thread())
-        if (auto wrong = parse_steps(on, fields[4], t.executor)) return wrong;
+        if (auto wrong = parse_steps(on, fields[4], *t.form, false, t.executor)) return wrong;
     if (fields.size() > wanted) return wrong_count(fields[wanted].position - 1);
     t.name = name_of(t);
     return std::nullopt;

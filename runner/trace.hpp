@@ -22,7 +22,10 @@ struct traced_stub {
 
 inline constexpr std::string_view location_names[] = {"x", "y"};
 
-// Throws std::length_error for a stub that is too long to run.
-traced_stub trace(const test_case& t, std::size_t thread);
+// The stub of a thread of a shape's program. Throws std::length_error if it is too long to run.
+traced_stub trace(const test_case& t, std::size_t thread, spacing draw = {});
+
+// The steps alone of thread 0, the writer, or 1: what a scripted shape runs.
+traced_stub trace_steps(const test_case& t, std::size_t thread);
 
 }  // namespace cmodx

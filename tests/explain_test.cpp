@@ -68,6 +68,18 @@ TEST(explain, what_is_shown_is_what_runs) {
             }
 }
 
+// A shape that is a program of its own is shown as it is judged.
+TEST(explain, scripted_shapes_have_a_sketch_and_the_code_of_their_steps) {
+    for (const test_case& t : catalogue(arm)) {
+        if (t.form->by_script == nullptr || t.writer.empty()) continue;
+        const std::string sketch = sketch_text(t);
+        for (const std::string_view name : performed(t, 0))
+            EXPECT_THAT(sketch, HasSubstr("\n  " + std::string(name))) << t.name;
+        EXPECT_THAT(stub_text(t, 0), HasSubstr("-- " + std::string(t.writer[0]->name) + "\n"));
+        EXPECT_THAT(explain_text(t), HasSubstr("steps of T0 as aarch64 code\n"));
+    }
+}
+
 TEST(explain, the_steps_stand_in_the_stub_in_their_order) {
     const std::string stub = stub_text(test_named(arm, whole), 0);
     std::size_t at = 0;
