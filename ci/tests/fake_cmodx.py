@@ -95,6 +95,7 @@ def selected(options, there):
             continue
         if how == "slow":
             time.sleep(1)
+            one["seed"] = os.getpid()  # tells in which run it was made
         yield one
 
 

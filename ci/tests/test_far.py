@@ -28,7 +28,9 @@ def test_two_hosts(checkout, loopback, tmp_path):  # noqa: F811
         document = checkout.document(f"m{number}")
         assert document["complete"] and len(document["tests"]) == 4 and not results.schema_faults(document)
     for part in (checkout.root / "build/results/latest/shards").glob("*.json"):
-        places.add(results.read(part)["command"][0].startswith(f"{there}/"))
+        far_away = results.read(part)["command"][0].startswith(f"{there}/")
+        assert part.with_suffix(".log").exists() != far_away  # it wrote into a folder of its own
+        places.add(far_away)
     assert places == {True, False}
 
 

@@ -48,9 +48,7 @@ def test_kill_9(checkout):
     assert document["complete"] and document["seed"] == 7 and len(document["tests"]) == 4
     assert document["tests"][: len(before)] == before
     assert "--resume" in document["command"] and not results.schema_faults(document)
-    assert sorted(path.name for path in (checkout.root / "build/results/latest").iterdir()) == [
-        ".order.json", "m.json", "m.log", "table.txt"
-    ]
+    assert not (checkout.root / "build/results/latest/.m").exists()
     assert time.monotonic() - began < 60
 
 
