@@ -8,6 +8,7 @@ names its architecture among its features: `features: [aarch64]`.
 import contextlib
 import logging
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,12 +100,25 @@ class _Said(logging.Handler):
 
 
 @contextlib.contextmanager
+def _tidy() -> Iterator[None]:
+    """labgrid leaves a temporary folder for each attempt to connect: here they go with this one."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="cmodx-labgrid.", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
+@contextlib.contextmanager
 def connected(machine: Machine) -> Iterator[list[str]]:
     """The ssh client's command line for a target that is on and logged in; off again at the end if it was put on here."""
     environment = _environment(machine.path)
     said = _Said(logging.WARNING)
     logging.getLogger().addHandler(said)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_tidy())
         stack.callback(environment.cleanup)
         try:
             words = _connect(environment.get_target(machine.host), stack)

@@ -3,7 +3,9 @@
 
 import getpass
 import importlib.util
+import os
 import sys
+import tempfile
 
 import pytest
 
@@ -65,7 +67,15 @@ def test_beside_the_others(checkout, loopback):  # noqa: F811
 
 
 @needs_labgrid
-def test_a_refused_key(checkout, loopback):  # noqa: F811
+def test_a_refused_key(checkout, loopback, monkeypatch):  # noqa: F811
+    # Short, for sockets; and empty at the end, however often labgrid tried.
+    with tempfile.TemporaryDirectory() as temporary:
+        monkeypatch.setenv("TMPDIR", temporary)
+        refused(checkout, loopback)
+        assert os.listdir(temporary) == []
+
+
+def refused(checkout, loopback):  # noqa: F811
     done = checkout.matrix("--labgrid", str(environment(checkout, loopback, "board", key="stranger")))
     assert done.returncode == 3
     (line,) = [line for line in done.stdout.splitlines() if "labgrid-board" in line]
