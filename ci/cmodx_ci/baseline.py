@@ -10,9 +10,9 @@ from .digest import Run
 from .fault import UsageFault
 from .wording import number_of, plain
 
-_description = """Makes runs (documents or folders; those of one machine are merged) the baselines of their machines, and says
-what changes. A run with a violation is accepted as one: a baseline says what is, results/MACHINE/expected.toml says
-what is excused. An incomplete run is refused, and so is one with a result that crashed, hung or is missing.
+_description = """Makes runs (documents or folders; those of one machine are merged) the baselines of their machines,
+and says what changes. A run with a violation is accepted as one: a baseline says what is,
+results/MACHINE/expected.toml says what is excused. An incomplete run is refused, and so is one with a result that crashed, hung or is missing.
 Exit codes: 0 written; 1 refused; 2 usage, or a file that cannot be read."""
 
 
@@ -27,9 +27,10 @@ def text_of(run: Run) -> str:
         return json.dumps(value, ensure_ascii=False)
 
     environment = lines([f"{dumped(key)}: {dumped(values)}" for key, values in document["environment"].items()])
+    tests = lines([dumped(test) for test in document["tests"]])
     return (
         f'{{\n "schema": {dumped(document["schema"])},\n "machine": {dumped(document["machine"])},\n'
-        f' "environment": {{\n{environment}\n }},\n "tests": [\n{lines(list(map(dumped, document["tests"])))}\n ]\n}}\n'
+        f' "environment": {{\n{environment}\n }},\n "tests": [\n{tests}\n ]\n}}\n'
     )
 
 
@@ -37,7 +38,8 @@ def refused(run: Run) -> str | None:
     """Why this run is no baseline."""
     if run.environment.get("complete", ("yes",)) != ("yes",):
         return "the run is not complete"
-    broken = [name for name, result in run.tests.items() if result.status in ("missing", "error", "crash", "timeout", "void")]
+    no_result = ("missing", "error", "crash", "timeout", "void")
+    broken = [name for name, result in run.tests.items() if result.status in no_result]
     if broken:
         return f"{number_of(len(broken), 'test')} without a result that counts, first {plain(broken[0])}"
     return None
@@ -47,7 +49,7 @@ def run(arguments: list[str]) -> int:
     parser = Parser(prog="ci/baseline", description=_description, allow_abbrev=False)
     parser.add_argument("action", choices=("update", "check"), help="check: only say what would change")
     parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--results", metavar="FOLDER", default=str(tree.results), help="default: results/ of this checkout")
+    parser.add_argument("--results", metavar="FOLDER", default=str(tree.results), help="default: this checkout's")
     options = parser.parse_args(arguments)
     code = fault.conformant
     for (machine, _), made in sources.collect(options.runs).items():
@@ -62,7 +64,8 @@ def run(arguments: list[str]) -> int:
         new = text_of(made)
         if path.is_file():
             (before,) = sources.collect([str(path)]).values()
-            print(f"{machine}: {diff_text.summary(changes.difference(('', ''), {before.key: before}, {made.key: made}))}")
+            change = changes.difference(("", ""), {before.key: before}, {made.key: made})
+            print(f"{machine}: {diff_text.summary(change)}")
         else:
             print(f"{machine}: {number_of(len(made.tests), 'test')}, a first baseline")
         if options.action == "update":

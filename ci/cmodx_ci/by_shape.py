@@ -8,7 +8,9 @@ from .sources import Runs
 from .wording import count
 
 # A protocol's origin, as a column of words: what differs by architecture is the steps, not what they are for.
-_origins = {"sufficient": "sufficient protocol", "practice": "used in practice", "twin": "one step left out", "none": "no step"}
+_origins = {
+    "sufficient": "sufficient protocol", "practice": "used in practice", "twin": "one step left out", "none": "no step",
+}
 
 
 @dataclass

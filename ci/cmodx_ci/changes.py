@@ -112,8 +112,8 @@ def _of_witness(one: Seen | None, other: Seen | None) -> Iterator[tuple[str, str
         if not alike:
             yield "new violation", before, after
     elif had and not has:
-        if ran and not alike:
-            sure = apart((one.k, one.n), (other.k, other.n))
+        if not alike:
+            sure = ran and apart((one.k, one.n), (other.k, other.n))
             yield ("fixed" if sure else "not seen again"), before, after
     elif ran and not alike and not has and apart((one.k, one.n), (other.k, other.n)):
         yield ("witness newly seen" if other.k else "witness no longer seen"), before, after
@@ -154,9 +154,9 @@ def _same_at_a_glance(one: Result, other: Result) -> bool:
     if one.status != other.status or one.status == "void" or len(one.witnesses) != len(other.witnesses):
         return False
     for a, b in zip(one.witnesses, other.witnesses, strict=True):
-        if a.ruling is not b.ruling and a.ruling[:2] != b.ruling[:2] or (a.k > 0) != (b.k > 0) or a.witness != b.witness:
+        if a.witness != b.witness or a.ruling is not b.ruling and a.ruling[:2] != b.ruling[:2]:
             return False
-        if (a.n == 0) != (b.n == 0):
+        if (a.k > 0) != (b.k > 0) or (a.n == 0) != (b.n == 0):
             return False
     return True
 

@@ -18,14 +18,16 @@ from .changes import Difference, regressions
 from .fault import HarnessFault, UsageFault
 from .wording import number_of, plain
 
-_description = """Says what differs between A and B: the environment first, then test by test. Each of them is a document,
-a folder of documents, a machine (its baseline in results/), or a git revision's baselines (HEAD~3: or HEAD~3:native).
+_description = """Says what differs between A and B: the environment first, then test by test. Each of them is a
+document, a folder of documents, a machine (its baseline in results/), or a git revision's baselines (HEAD~3: or
+HEAD~3:native).
 Exit codes: 0 no regression; 1 a new violation, crash, timeout, error or missing result; 2 usage, or a file that
 cannot be read."""
 
 _formats = ("text", "markdown", "json", "html")
 _styles = {
-    "new violation": "bold red", "broken": "bold red", "fixed": "green", "repaired": "green", "not seen again": "yellow",
+    "new violation": "bold red", "broken": "bold red", "fixed": "green", "repaired": "green",
+    "not seen again": "yellow",
     "verdict changed": "magenta", "witness newly seen": "cyan", "witness no longer seen": "cyan",
 }
 
@@ -82,9 +84,12 @@ def _shapes_text(names: tuple[str, str], rows: list[by_shape.Row], every: bool) 
 def _shapes_json(names: tuple[str, str], rows: list[by_shape.Row]) -> str:
     made = [
         {
-            "shape": row.shape, "site": row.site, "mapping": row.mapping, "protocol": row.origin, "differs": row.differs,
-            "sides": [{"statuses": dict(s.statuses), "witnesses": {w: {"k": k, "n": n} for w, (k, n) in s.seen.items()}}
-                      for s in row.sides],
+            "shape": row.shape, "site": row.site, "mapping": row.mapping, "protocol": row.origin,
+            "differs": row.differs,
+            "sides": [
+                {"statuses": dict(s.statuses), "witnesses": {w: {"k": k, "n": n} for w, (k, n) in s.seen.items()}}
+                for s in row.sides
+            ],
         }
         for row in rows
     ]
@@ -116,7 +121,8 @@ def _show(parts: list[object], file: str | None) -> None:
 
 def run(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
-    form = options.format or output.by_name(options.output, {".md": "markdown", ".json": "json", ".html": "html"}, "text")
+    by_name = {".md": "markdown", ".json": "json", ".html": "html"}
+    form = options.format or output.by_name(options.output, by_name, "text")
     names = (options.a, options.b)
     one, other = sources.of(options.a), sources.of(options.b)
     if options.by == "shape":

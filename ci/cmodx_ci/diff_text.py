@@ -36,7 +36,8 @@ class Row:
         said = f"{before} → {after}" if before and after else before or after
         if change.kind in ("added", "gone"):
             said = after or before
-        return ": ".join(filter(None, (plain(change.witness), said))) + (f" ({plain(change.note, 160)})" if change.note else "")
+        note = f" ({plain(change.note, 160)})" if change.note else ""
+        return ": ".join(filter(None, (plain(change.witness), said))) + note
 
 
 def rows(difference: Difference, kind: str, fold: bool = True) -> list[Row]:
@@ -67,7 +68,7 @@ def summary(difference: Difference) -> str:
 def environment(difference: Difference) -> Iterator[tuple[str, str]]:
     """(what, how) for each difference of the environments."""
     many = len(difference.machines) > 1
-    for (key, before, after), machines in difference.environment.items():
+    for (key, before, after), machines in sorted(difference.environment.items(), key=lambda item: item[0][0]):
         where = f" ({_on(machines, len(difference.machines))})" if many else ""
         yield plain(key), f"{plain(before) or 'not known'} → {plain(after) or 'not known'}{where}"
     if difference.recoded:
@@ -109,7 +110,8 @@ def markdown(difference: Difference, most: int | None = 50) -> str:
     lines = [f"### cmodx: {one} → {other}", "", f"**{escaped(summary(difference))}**", ""]
     changed = list(environment(difference))
     if changed:
-        lines += ["| environment | |", "|---|---|", *(f"| {escaped(what)} | {escaped(how)} |" for what, how in changed), ""]
+        lines += ["| environment | |", "|---|---|"]
+        lines += [*(f"| {escaped(what)} | {escaped(how)} |" for what, how in changed), ""]
     for kind, meaning in kinds.items():
         found = rows(difference, kind)
         if not found:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The modified bytes of an execution as instructions: by Capstone, and by objdump for RISC-V, which Debian 12's lacks."""
+"""The modified bytes of an execution as instructions: by Capstone, and by objdump for RISC-V, which Debian 12's
+Capstone lacks."""
 
 import functools
 import re

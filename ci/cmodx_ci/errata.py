@@ -35,7 +35,7 @@ def _are_commits(value: Any) -> bool:
 _keys = {
     "date": Key("a day such as 2026-11-22, as a text", lambda v: isinstance(v, str) and bool(_date.fullmatch(v))),
     "test": Key("a glob over names of tests", is_text),
-    "commits": Key("a list of commits: HASH, HASH..HASH, or HASH^ for all before the one that repaired it", _are_commits),
+    "commits": Key("a list of commits: HASH, HASH..HASH, or HASH^ for all before that repair", _are_commits),
     "what": Key("one sentence: what was wrong with the test", is_text),
     "architecture": Key("one of " + ", ".join(tree.architectures), lambda v: v in tree.architectures, False),
 }
@@ -92,8 +92,9 @@ class Errata:
         return self._git("merge-base", "--is-ancestor", ancestor, commit)
 
     def _git(self, *arguments: str) -> bool:
+        argv = ["git", "-C", str(self.root), *arguments]
         try:
-            return subprocess.run(["git", "-C", str(self.root), *arguments], capture_output=True, check=False).returncode == 0
+            return subprocess.run(argv, capture_output=True, check=False).returncode == 0
         except OSError:
             return False
 
@@ -103,7 +104,8 @@ def read(path: Path | None = None) -> Errata:
     path = tree.results / "errata.toml" if path is None else path
     if not path.exists():
         return Errata([])
-    keys = {"erratum": Key(f"a list of tables, each {text} of {', '.join(_keys)}", lambda v: isinstance(v, list), False, [])}
+    said = f"a list of tables, each {text} of {', '.join(_keys)}"
+    keys = {"erratum": Key(said, lambda v: isinstance(v, list), False, [])}
     tables = check_table(str(path), read_toml(path), keys)["erratum"]
     made = []
     for number, table in enumerate(tables, 1):

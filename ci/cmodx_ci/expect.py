@@ -22,8 +22,8 @@ from .judge import Judgement
 from .view import judged
 from .wording import number_of, plain
 
-_description = """Brings the known failures of machines up to date with runs (documents or folders; those of one machine are
-merged, so that a failure that is rare is one if any run has it).
+_description = """Brings the known failures of machines up to date with runs (documents or folders; those of one machine
+are merged, so that a failure that is rare is one if any run has it).
 Exit codes: 0 every line holds and every failure has a line; 1 something is left to a person; 2 usage."""
 
 _head = "# SPDX-License-Identifier: Apache-2.0\n"
@@ -38,9 +38,8 @@ def observed(run: Run) -> list[Observed]:
             found.append(Observed(name, result.status, True))
         elif result.status in ("pass", "fail", "seen", "not-seen"):
             found += [Observed(name, ending, False) for ending in expected.ended]
-            found += [
-                Observed(name, w.witness, w.violates) for w in result.witnesses if w.ruling.verdict == "forbidden" and w.ruling.gates
-            ]
+            forbidden = [w for w in result.witnesses if w.ruling.verdict == "forbidden" and w.ruling.gates]
+            found += [Observed(name, w.witness, w.violates) for w in forbidden]
     return found
 
 
@@ -59,7 +58,8 @@ def without(text: str, numbers: set[int]) -> str:
 
 def entry(glob: str, witness: str, reason: str, link: str | None) -> str:
     # A string of JSON is a basic string of TOML, except for DEL.
-    quoted = [json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f") for text in (glob, witness, reason, *([link] if link else []))]
+    values = (glob, witness, reason, *([link] if link else []))
+    quoted = [json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f") for text in values]
     keys = ("test", "witness", "reason", "link")
     return "\n[[known]]\n" + "".join(f"{key} = {text}\n" for key, text in zip(keys, quoted, strict=False))
 
@@ -72,7 +72,9 @@ def _number(line: Line, path: Path) -> int | None:
     return int(match[1]) if match and tree.root / where == Path(os.path.normpath(path)) else None
 
 
-def updated(text: str, run: Run, judgement: Judgement, path: Path, reason: str | None, link: str | None) -> tuple[str, list[str]]:
+def updated(
+    text: str, run: Run, judgement: Judgement, path: Path, reason: str | None, link: str | None
+) -> tuple[str, list[str]]:
     """(the new text of the file, what is left to a person)"""
     over = list(dict.fromkeys([*(line for _, line in judgement.passes), *judgement.idle]))
     own = {number for line in over if (number := _number(line, path)) is not None}
@@ -80,13 +82,14 @@ def updated(text: str, run: Run, judgement: Judgement, path: Path, reason: str |
             for line in over if _number(line, path) is None]
     new = without(text, own) if own else text
     # A failure that a removed line had spoken of needs another: its glob was too wide, not wrong.
-    gone = {(name, line.witness) for name, line in judgement.known if line in over and _number(line, path) is not None}
-    still = {(name, line.witness) for name, line in judgement.known if not (line in over and _number(line, path) is not None)}
+    removed = {line for line in over if _number(line, path) is not None}
+    gone = {(name, line.witness) for name, line in judgement.known if line in removed}
+    still = {(name, line.witness) for name, line in judgement.known if line not in removed}
     wanted = {(v.test, v.witness) for v in judgement.violations if v.witness != "missing"} | (gone - still)
     covered = [o for o in observed(run) if (o.test, o.witness) in wanted or not o.failed]
     fresh = globs(covered)
     if fresh and reason is None:
-        left += [f"a failure without a reason: {plain(glob)} {witness}; --reason gives it one" for glob, witness in fresh]
+        left += [f"a failure without a reason: {plain(glob)} {word}; --reason gives it one" for glob, word in fresh]
     else:
         new += "".join(entry(glob, witness, reason or "", link) for glob, witness in fresh)
     return new, left
@@ -98,7 +101,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--reason", help="one sentence for new lines: whose defect it is")
     parser.add_argument("--link", help="a report of it")
-    parser.add_argument("--results", metavar="FOLDER", default=str(tree.results), help="default: results/ of this checkout")
+    parser.add_argument("--results", metavar="FOLDER", default=str(tree.results), help="default: this checkout's")
     options = parser.parse_args(arguments)
     if options.reason is not None and not options.reason.strip():
         raise UsageFault("--reason is empty; accepted: one sentence, whose defect it is")
@@ -112,8 +115,8 @@ def run(arguments: list[str]) -> int:
         new, left = updated(text, found, judged(found, lines, whole=True), path, options.reason, options.link)
         if new != text:
             new = new if text else _head + new
-            shown = difflib.unified_diff(text.splitlines(), new.splitlines(), f"a/{machine}", f"b/{machine}", lineterm="", n=1)
-            print("\n".join(shown))
+            names = (f"a/{machine}", f"b/{machine}")
+            print("\n".join(difflib.unified_diff(text.splitlines(), new.splitlines(), *names, lineterm="", n=1)))
             if options.action == "update":
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with output.whole(path) as stream:

@@ -29,7 +29,7 @@ def _rows(column: Column) -> Iterator[tuple[str, Result, Mark]]:
 
 def _why(column: Column, name: str, result: Result) -> str:
     broken = [f"{w.witness} {of_count(w)}; {w.ruling.basis}: {w.ruling.source}" for w in result.witnesses if w.violates]
-    return "; ".join([*broken, *filter(None, [result.reason])]) + f"; again: {view.reproduce(column.run, name)}"
+    return "; ".join([*broken, *filter(None, [result.reason]), f"again: {view.reproduce(column.run, name)}"])
 
 
 def junit(shown: View) -> str:
@@ -41,25 +41,29 @@ def junit(shown: View) -> str:
         suite = tree.SubElement(
             root, "testsuite", name=_xml(column.name), tests=str(sum(counts.values())),
             failures=str(counts[Mark.failed] + counts[Mark.unexpected]), errors=str(counts[Mark.broken]),
-            skipped=str(counts[Mark.skipped] + counts[Mark.known] + counts[Mark.void]), timestamp=_xml(column.env("start").rstrip("Z")),
+            skipped=str(counts[Mark.skipped] + counts[Mark.known] + counts[Mark.void]),
+            timestamp=_xml(column.env("start").rstrip("Z")),
         )
         properties = tree.SubElement(suite, "properties")
         for key, values in sorted(column.run.environment.items()):
             tree.SubElement(properties, "property", name=_xml(key), value=_xml(" | ".join(values)))
         reasons = {name: line.reason for name, line in column.judgement.known}
         for name, result, mark in _rows(column):
-            case = tree.SubElement(suite, "testcase", name=_xml(name), classname=_xml(f"cmodx.{column.name}.{result.parts.shape}"))
+            group = _xml(f"cmodx.{column.name}.{result.parts.shape}")
+            case = tree.SubElement(suite, "testcase", name=_xml(name), classname=group)
             records = column.run.details.get(name, [{}])
             case.set("time", f"{sum(record.get('duration_s', 0) for record in records):.6f}")
             own = tree.SubElement(case, "properties")
             tree.SubElement(own, "property", name="status", value=result.status)
             for w in result.witnesses:
                 tree.SubElement(own, "property", name=f"witness.{w.witness}", value=f"{w.k} of {w.n}")
-                tree.SubElement(own, "property", name=f"verdict.{w.witness}", value=f"{w.ruling.verdict} ({w.ruling.basis})")
+                ruling = f"{w.ruling.verdict} ({w.ruling.basis})"
+                tree.SubElement(own, "property", name=f"verdict.{w.witness}", value=ruling)
             if mark is Mark.failed:
                 tree.SubElement(case, "failure", message=_xml(_why(column, name, result)), type="violation")
             elif mark is Mark.unexpected:
-                tree.SubElement(case, "failure", message="expected failure passed: remove its line", type="unexpected pass")
+                said = "expected failure passed: remove its line"
+                tree.SubElement(case, "failure", message=said, type="unexpected pass")
             elif mark is Mark.broken:
                 tree.SubElement(case, "error", message=_xml(_why(column, name, result)), type=result.status)
             elif mark is Mark.known:
@@ -75,7 +79,7 @@ def ktap(shown: View) -> str:
     lines = ["KTAP version 1", f"1..{len(shown.columns)}"]
     for index, column in enumerate(shown.columns, 1):
         good = True
-        inner = [f"KTAP version 1", f"# Subtest: {_ktap(column.name)}", f"1..{len(column.run.tests)}"]
+        inner = ["KTAP version 1", f"# Subtest: {_ktap(column.name)}", f"1..{len(column.run.tests)}"]
         for number, (name, result, mark) in enumerate(_rows(column), 1):
             bad = mark in (Mark.failed, Mark.broken, Mark.unexpected)
             good &= not bad
@@ -121,7 +125,8 @@ def kcidb(shown: View) -> str:
             if len(starts) == 1:
                 test["start_time"] = starts[0]
             if result.rates:
-                test["number"] = {"value": sum(result.rates) / len(result.rates), "unit": "executions/s", "prefix": "metric"}
+                mean = sum(result.rates) / len(result.rates)
+                test["number"] = {"value": mean, "unit": "executions/s", "prefix": "metric"}
             tests.append(test)
     return json.dumps({"version": {"major": 5, "minor": 3}, "tests": tests}, indent=1) + "\n"
 
@@ -134,7 +139,8 @@ def markdown(shown: View) -> str:
     """The summary in words, a table of machines, the violations that nobody has explained."""
     marks = [mark for mark in Mark if shown.counts[mark]]
     lines = ["### cmodx", "", *(escaped(sentence) + "  " for sentence in view.in_words(shown)), ""]
-    lines += ["| machine | " + " | ".join(f"{m.value[0]} {m.value[1]}" for m in marks) + " |", "|---|" + "---:|" * len(marks)]
+    lines += ["| machine | " + " | ".join(f"{m.value[0]} {m.value[1]}" for m in marks) + " |"]
+    lines += ["|---|" + "---:|" * len(marks)]
     lines += [
         f"| {escaped(plain(column.name))} | " + " | ".join(str(column.counts[m] or "") for m in marks) + " |"
         for column in shown.columns
@@ -145,7 +151,8 @@ def markdown(shown: View) -> str:
     for section, found in bad[:50]:
         what = "; ".join(f"{w.witness} {of_count(w)}" for w in found.witnesses if w.violates) or found.result.status
         command = view.reproduce(found.machine.run, section.test)
-        lines.append("| " + " | ".join(escaped(plain(cell)) for cell in (found.machine.name, section.test, what, command)) + " |")
+        cells = (found.machine.name, section.test, what, command)
+        lines.append("| " + " | ".join(escaped(plain(cell)) for cell in cells) + " |")
     if len(bad) > 50:
         lines += [f"| | {len(bad) - 50} more | | |"]
     return "\n".join(lines) + "\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run's tests as bytes, from which one result is taken at a time: of a hundred machines most tests are only glanced at."""
+"""A run's tests as bytes, from which one is taken at a time: of a hundred machines most tests are only glanced at."""
 
 import marshal
 import sys
@@ -77,7 +77,8 @@ def pack(run: Run) -> bytes:
     rows, glances, codes, rates = [], [], [], array("d")
     for result in run.tests.values():
         seen = tuple((w.witness, w.k, w.n, _numbered(rulings, w.ruling)) for w in result.witnesses)
-        row = (result.status, _numbered(reasons, result.reason), _numbered(parts, result.parts), result.code, result.rates, seen)
+        reason, part = _numbered(reasons, result.reason), _numbered(parts, result.parts)
+        row = (result.status, reason, part, result.code, result.rates, seen)
         rows.append(marshal.dumps(row))
         glanced = glance(result)
         glances.append(shared.setdefault(glanced, glanced))

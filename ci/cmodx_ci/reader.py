@@ -46,7 +46,8 @@ def parse(raw: bytes, where: str) -> tuple[str, dict[str, Any]]:
     for place, record in enumerate(document["tests"]):
         if names.setdefault(record["name"], place) != place:
             raise UsageFault(
-                f"{where}: tests/{place}: {plain(record['name'], 120)} is there twice, first as tests/{names[record['name']]}"
+                f"{where}: tests/{place}: {plain(record['name'], 120)} is there twice,"
+                f" first as tests/{names[record['name']]}"
             )
     return kind, document
 
@@ -145,7 +146,9 @@ def _accepted() -> str:
 def schema_of(kind: str) -> dict[str, Any]:
     """The schema of a kind of document: results/schema.json, or its definition `baseline`."""
     whole = results.validator().schema
-    return whole if kind == "result" else {"$schema": whole["$schema"], "$defs": whole["$defs"], "$ref": f"#/$defs/{kind}"}
+    if kind == "result":
+        return whole
+    return {"$schema": whole["$schema"], "$defs": whole["$defs"], "$ref": f"#/$defs/{kind}"}
 
 
 @functools.cache

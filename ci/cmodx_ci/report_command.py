@@ -8,8 +8,8 @@ from .diff import Parser, guarded
 from .fault import UsageFault
 from .wording import plain
 
-_description = """Writes a report of one or several runs: documents, folders, machines (their baselines), or a git revision's
-baselines (HEAD~3:). Runs of the same machine are merged.
+_description = """Writes a report of one or several runs: documents, folders, machines (their baselines), or a git
+revision's baselines (HEAD~3:). Runs of the same machine are merged.
 Exit codes: 0 written, whatever the results; 2 usage, or a file that cannot be read."""
 
 _by_name = {".html": "html", ".xml": "junit", ".md": "markdown", ".ktap": "ktap", ".json": "kcidb"}

@@ -28,7 +28,8 @@ _letters = {
 }
 # From the worst on: what a row of filters and a machine's bar begin with.
 _order = (
-    Mark.failed, Mark.broken, Mark.unexpected, Mark.known, Mark.seen, Mark.passed, Mark.not_seen, Mark.skipped, Mark.void,
+    Mark.failed, Mark.broken, Mark.unexpected, Mark.known, Mark.seen, Mark.passed, Mark.not_seen, Mark.skipped,
+    Mark.void,
 )
 # Beyond these a page would be too large for anybody to read or a browser to lay out.
 most_sections = 400
@@ -66,7 +67,7 @@ def environment() -> jinja2.Environment:
         told=of_count,
         heat=_heat,
         befores=lambda rows: sorted({before for cells in rows.values() for before in cells}),
-        day=lambda text: plain(text, 60).replace("T", " ")[:16] if " " not in text else number_of(text.count("|") + 1, "run"),
+        day=lambda text: number_of(text.count("|") + 1, "run") if "|" in text else text.replace("T", " ")[:16],
         lines=lambda text: "\n".join(plain(line, 200) for line in text.splitlines()[:30]),
     )
     return made

@@ -56,9 +56,10 @@ def collect(names: Iterable[str], void: "errata.Errata | None" = None) -> Runs:
 def documents(folder: Path) -> list[Path]:
     """The documents of a folder, sorted; what ci/matrix keeps beside them is none."""
     try:
-        found = sorted(p for p in folder.glob("*.json") if not p.name.startswith(".") and not p.name.endswith(".invalid.json"))
+        every = sorted(folder.glob("*.json"))
     except OSError as error:
         raise UsageFault(f"{plain(str(folder))}: {error.strerror}") from None
+    found = [p for p in every if not p.name.startswith(".") and not p.name.endswith(".invalid.json")]
     if not found:
         raise UsageFault(f"{plain(str(folder))}: no document in this folder; accepted are *.json")
     return found
@@ -128,10 +129,9 @@ def _git(*arguments: str) -> bytes:
 
 def _of_revision(name: str) -> list[Run]:
     revision, _, machine = name.partition(":")
-    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision or 'HEAD'}^{{commit}}") if revision else b""
-    at = commit.decode().strip()
-    if not at:
+    if not revision:
         raise UsageFault(f"{plain(name)}: no revision before the colon; accepted: REVISION: or REVISION:MACHINE")
+    at = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
     listed = _git("ls-tree", "-r", "-z", "--name-only", at, "--", "results/").decode("utf-8", "replace").split("\0")
     files = [p for p in listed if p.endswith("/baseline.json") and p.count("/") == 2]
     if machine:

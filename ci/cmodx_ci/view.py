@@ -13,7 +13,7 @@ from .digest import Result, Run, Seen
 from .judge import Judgement, Mark, judge
 from .packed import Packed
 from .sources import Runs
-from .wording import number_of
+from .wording import count, number_of
 
 # Marks that a section of its own explains, the worst first.
 told = (Mark.failed, Mark.broken, Mark.unexpected, Mark.known)
@@ -140,7 +140,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Power:
-    """A step that twins leave out: by machine, (twins that showed a witness which their whole protocol did not, twins)."""
+    """A step that twins leave out. By machine: (twins that showed a witness which the whole protocol did not, twins)."""
 
     architecture: str
     thread: str
@@ -297,21 +297,25 @@ def in_words(view: View) -> list[str]:
     if counts[Mark.failed]:
         on = {shown.machine.name for section in bad for shown in section.shown if shown.mark is Mark.failed}
         where = ", ".join(sorted(on)) if len(on) <= 4 else number_of(len(on), "machine")
-        said.append(f"{number_of(counts[Mark.failed], 'violation')} that nobody has explained, on {where}: code that the"
-                    " architecture forbids to be seen was seen.")
+        said.append(f"{number_of(counts[Mark.failed], 'violation')} that nobody has explained, on {where}: code that"
+                    " the architecture forbids to be seen was seen.")
     else:
         said.append(f"No unexplained violation in {number_of(ran, 'test')} on {machines}.")
     if counts[Mark.known]:
         on = sum(column.counts[Mark.known] > 0 for column in view.columns)
-        said.append(f"{number_of(counts[Mark.known], 'known failure')} on {number_of(on, 'machine')}, each listed with its reason.")
+        said.append(f"{number_of(counts[Mark.known], 'known failure')} on {number_of(on, 'machine')}, each listed with"
+                    " its reason.")
     if counts[Mark.broken]:
-        said.append(f"{number_of(counts[Mark.broken], 'test')} crashed, hung, or left no result: that is a failure of the run.")
+        said.append(f"{number_of(counts[Mark.broken], 'test')} crashed, hung, or left no result:"
+                    " that is a failure of the run.")
     if counts[Mark.unexpected]:
         said.append(f"{number_of(counts[Mark.unexpected], 'known failure')} did not fail: its line is to be removed.")
-    said.append(f"{counts[Mark.passed]} passed: forbidden, and not seen in a run that could have seen it. "
-                f"{counts[Mark.seen]} showed what is not forbidden, {counts[Mark.not_seen]} did not, which proves nothing.")
+    passed, seen, not_seen = (count(counts[mark]) for mark in (Mark.passed, Mark.seen, Mark.not_seen))
+    said.append(f"{passed} passed: forbidden, and not seen in a run that could have seen it. "
+                f"{seen} showed what is not forbidden, {not_seen} did not, which proves nothing.")
     if counts[Mark.skipped]:
-        said.append(f"{counts[Mark.skipped]} could not run where they were asked to; each names the fact that is absent.")
+        said.append(f"{counts[Mark.skipped]} could not run where they were asked to; each names the fact that is"
+                    " absent.")
     if counts[Mark.void]:
         said.append(f"{counts[Mark.void]} are void: the suite itself was wrong, and results/errata.toml says how.")
     weak = [power for power in view.powers if power.powerless]
@@ -319,5 +323,6 @@ def in_words(view: View) -> list[str]:
         said.append(f"Of {number_of(len(view.powers), 'step')} that negative controls leave out, leaving out "
                     f"{len(view.powers) - len(weak)} was seen somewhere; of the other {len(weak)} these runs cannot say"
                     " that a missing one would have been noticed." if weak else
-                    f"Leaving out any of {number_of(len(view.powers), 'step')} was seen somewhere: these runs have power.")
+                    f"Leaving out any of {number_of(len(view.powers), 'step')} was seen somewhere: these runs have"
+                    " power.")
     return said

@@ -34,4 +34,4 @@ def count(value: int) -> str:
 
 
 def number_of(value: int, one: str, more: str | None = None) -> str:
-    return f"{value} {one if value == 1 else more or one + 's'}"
+    return f"{count(value) if value > 9999 else value} {one if value == 1 else more or one + 's'}"
