@@ -41,11 +41,12 @@ enum class relation : std::uint8_t {
     cross_thread,   // a thread modifies code and tells another through a flag, which runs it (MP.RF)
     third_party,    // as cross_thread, but the flag is set by a thread that has executed the new code (WRC.F)
     concurrent,     // code runs while another thread modifies it; nothing is handed over (Patch)
+    data,           // as cross_thread, but what is modified is data that the code reads (Literal)
     load_to_fetch,  // a load of the new bytes, then a fetch of them: the modification is itself the flag (CoRF)
     same_location,  // two fetches of one location, in program order (CoFF)
     two_locations,  // two modifications in program order, fetched in program order (MP.FF)
     fetch_to_load,  // a fetch of the new code, then an access to the same bytes (CoFR, CoFW)
-    fetch_to_data,  // data and code written in program order; a fetch of the new code, then an access to the data (MP.FR)
+    fetch_to_data,  // data, then code is written; a fetch of the new code, then an access to the data (MP.FR, MP.FW)
 };
 
 enum class verdict : std::uint8_t { forbidden, allowed, required, unspecified, unpredictable };
@@ -172,7 +173,7 @@ concept back_end = requires(code_buffer& code, location x, std::size_t slot, std
     { A::store_code(code, x, size) };             // copy `size` bytes from source to target
     { A::load_code(code, x, slot) };              // observe the first patched bytes (at most 4) by a load at begin
     { A::fetch(code, x, slot) };                  // call the site, observe what it returns
-    { A::fetch_chosen(code, slot) };              // the same by a table of two at `scratch`: the last bit of the flag chooses
+    { A::fetch_chosen(code, slot) };              // the same by the table of two at `scratch`, by the flag's last bit
     { A::result(code, slot) };                    // observe what a site in the stub itself has left to return
     { A::store_flag(code, x, flag) };             // publish value in flag; true: as a release
     { A::load_flag(code, x, slot, flag) };        // observe the flag; true: as an acquire

@@ -76,7 +76,8 @@ constexpr bool contains(members all, E member) {
 }
 
 inline constexpr members handed_over =
-    set_of(relation::same_thread, relation::cross_thread, relation::third_party, relation::concurrent);
+    set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch, relation::third_party,
+           relation::concurrent);
 inline constexpr members not_new = set_of(witness::stale, witness::torn, witness::fault, witness::never_new);
 inline constexpr members broken = set_of(witness::torn, witness::fault);
 

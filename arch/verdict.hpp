@@ -161,14 +161,17 @@ class timeline {
     // Before the hand-over: what the executor saw says that this had happened.
     constexpr bool released(std::size_t at, const need& n, basis weakest) const {
         // There the executor has seen, by itself or through another thread, the store and nothing that came after it.
-        if (q_.between == relation::third_party || q_.between == relation::same_location) return at == 0;
+        if (q_.between == relation::third_party || q_.between == relation::same_location ||
+            q_.between == relation::load_to_fetch)
+            return at == 0;
         return n.published == 0 || any(n.published, at + 1, handed_over_ + 1, weakest);
     }
 
     // After the hand-over: this happens after the executor saw.
     constexpr bool acquired(std::size_t at, basis weakest) const {
         // Fetches are made in program order, and so is what follows them: there is nothing to order.
-        const bool by_load = q_.between == relation::cross_thread || q_.between == relation::third_party;
+        const bool by_load = q_.between == relation::cross_thread || q_.between == relation::third_party ||
+                             q_.between == relation::load_to_fetch || q_.between == relation::data;
         if (!by_load || rules_.loads_in_order) return true;
         const std::size_t begin = handed_over_ + 2;
         if (any(effect::loads_done, begin, at, weakest)) return true;
@@ -176,7 +179,9 @@ class timeline {
             if (is(i, effect::branch, weakest) && any(effect::sync, i + 1, at + 1, weakest)) return true;
         if (rules_.sync_waits && any(effect::sync, begin, at + 1, weakest)) return true;
         if (is(at, effect::clean, weakest)) return any(effect::order_clean, begin, at, weakest);
-        return is(at, effect::fetch, weakest) && any(effect::order_loads | effect::depend, begin, at, weakest);
+        // The code that reads the data does not depend on the flag, but where it is may.
+        const effects orders = q_.between == relation::data ? effect::order_loads : effect::order_loads | effect::depend;
+        return is(at, effect::fetch, weakest) && any(orders, begin, at, weakest);
     }
 
     const architecture_rules& rules_;

@@ -20,6 +20,7 @@ struct coff {
     static constexpr witness seeks[] = {witness::new_then_old, witness::torn, witness::fault,
                                          witness::never_new};
     static constexpr mapping paths[] = {mapping::same, mapping::alias};
+    static constexpr bool everywhere = true;
     static constexpr std::uint16_t needs_generations = 16;  // with two, later cannot be told from earlier
 
     static outcome classify(const round_view& r) {

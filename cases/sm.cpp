@@ -18,6 +18,7 @@ struct sm {
     static constexpr program programs[] = {{t0}};
     static constexpr witness seeks[] = {witness::stale, witness::torn, witness::fault};
     static constexpr mapping paths[] = {mapping::same, mapping::alias, mapping::flip};
+    static constexpr bool everywhere = true;
 
     static outcome classify(const round_view& r) { return r.compare(r.observed(0), r.flag()); }
 };

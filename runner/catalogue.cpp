@@ -18,7 +18,8 @@ class builder {
         for (const shape* form : shapes())
             for (const mapping path : form->paths)
                 for (const site_layout& site : on_.isa.sites)
-                    if (fits(*form, site, path)) add_protocols(*form, site, path);
+                    if (fits(*form, site, path) && (form->everywhere || &site == only_site(*form)))
+                        add_protocols(*form, site, path);
         return std::move(tests_);
     }
 
@@ -42,14 +43,33 @@ class builder {
     bool fits(const shape& form, const site_layout& site, mapping path) const {
         if (form.by_script != nullptr) return site.name == form.by_script->site;
         if (site.generations < form.needs_generations) return false;
-        if (form.between == relation::same_location && (out_of_class(site) || site.patch_size > most_single_store))
-            return false;
+        if (form.only_site.empty() ? site.data : site.name != form.only_site) return false;
+        if (needs_class(form) && (out_of_class(site) || site.patch_size > most_single_store)) return false;
         return path != mapping::flip || site.name == "imm" || site.name == "body";
+    }
+
+    // Whether its threads run code while it is modified and tell generations apart all the same.
+    static bool needs_class(const shape& form) {
+        return !form.waits && form.between != relation::same_thread &&
+               (form.between != relation::concurrent || form.together);
+    }
+
+    // The site for a shape that is not tried at every one: that of the twins, or the first that can be it.
+    const site_layout* only_site(const shape& form) const {
+        const site_layout* first = nullptr;
+        for (const site_layout& site : on_.isa.sites) {
+            if (!fits(form, site, form.paths[0])) continue;
+            if (shows_twins(form, site)) return &site;
+            if (first == nullptr && (form.between == relation::same_thread || !out_of_class(site))) first = &site;
+        }
+        return first;
     }
 
     // Leave-one-out twins and what people use need one site to show themselves: where two threads meet, the one
     // that the manual lets them run and modify at once.
     bool shows_twins(const shape& form, const site_layout& site) const {
+        if (form.by_script != nullptr) return true;
+        if (!form.only_site.empty()) return site.name == form.only_site;
         return site.name == (form.between == relation::same_thread ? "imm" : on_.rules->twin_site);
     }
 
@@ -75,27 +95,43 @@ class builder {
     void add_protocols(const shape& form, const site_layout& site, mapping path) {
         if (form.by_script != nullptr) return add_scripted(form, site, path);
         std::vector<test_case> whole;
+        // A shape that is not for everywhere has its twins at one place, and what people use only where that is all
+        // there is.
+        const bool twins = form.everywhere ? shows_twins(form, site) : path == form.paths.back();
+        const relation between = form.between == relation::load_to_fetch ? relation::cross_thread : form.between;
+        const bool common = between == relation::same_thread || between == relation::cross_thread;
         for (const origin from : {origin::sufficient, origin::practice}) {
             for (const protocol& p : on_.rules->protocols) {
-                if (p.between != form.between || (p.from == protocol::origin::sufficient) != (from == origin::sufficient))
+                if (p.between != between || (p.from == protocol::origin::sufficient) != (from == origin::sufficient))
                     continue;
-                if (from == origin::practice && !shows_twins(form, site)) continue;
+                if (from == origin::practice && (!twins || (common && !form.everywhere))) continue;
                 test_case t = bare(form, site, path, from);
-                t.writer = find(p.writer);
-                t.executor = find(p.executor);
+                // A thread may have no place for steps, as where the modification is itself the flag.
+                if (form.takes_steps(0)) t.writer = find(p.writer);
+                if (form.programs.size() > 1 && form.takes_steps(form.programs.size() - 1)) t.executor = find(p.executor);
                 if (add(t) && from == origin::sufficient) whole.push_back(tests_.back());
             }
         }
         add(bare(form, site, path, origin::none));
-        if (shows_twins(form, site))
+        if (twins)
             for (const test_case& t : whole) add_twins(t);
         if (form.sweeps_placement && path == mapping::same && site.name == "imm") add_sweep(form, site);
+    }
+
+    // Whether no rule can need the step: its twin would be another name for the whole.
+    bool does_nothing(std::string_view step) const {
+        for (const action& a : on_.rules->actions)
+            if (a.step == step)
+                for (const effects what : a.does)
+                    if (what != 0) return false;
+        return true;
     }
 
     void add_twins(const test_case& whole) {
         for (const bool writer : {true, false}) {
             const std::size_t steps = (writer ? whole.writer : whole.executor).size();
             for (std::size_t i = 0; i < steps; ++i) {
+                if (!whole.form->everywhere && does_nothing((writer ? whole.writer : whole.executor)[i]->name)) continue;
                 test_case t = whole;
                 auto& list = writer ? t.writer : t.executor;
                 t.from = origin::twin;
@@ -122,6 +158,7 @@ class builder {
         t.on = &on_;
         t.form = &form;
         t.site = &site;
+        t.at = form.at;
         t.path = path;
         t.from = from;
         return t;
@@ -138,7 +175,8 @@ class builder {
     bool add(test_case t) {
         // Where the code may not run while it changes, the executor waits for the flag: that wait is a `ctrl`, and
         // the name says so.
-        if (t.form->between == relation::cross_thread && (out_of_class(*t.site) || t.path == mapping::flip) &&
+        const bool waits = t.form->waits || t.form->by_script != nullptr;
+        if (waits && t.form->between == relation::cross_thread && (out_of_class(*t.site) || t.path == mapping::flip) &&
             !contains(t.executor, "ctrl"))
             t.executor.insert(t.executor.begin(), find(std::array<std::string_view, 1>{"ctrl"}).at(0));
         t.name = name_of(t);

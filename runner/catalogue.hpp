@@ -40,9 +40,7 @@ struct test_case {
     std::string_view omits;       // and which
 
     test parts() const { return {&on->isa, form, site, at, path, writer, executor}; }
-    bool one_thread() const {
-        return form->by_script != nullptr ? form->between == relation::same_thread : form->programs.size() == 1;
-    }
+    bool one_thread() const { return form->between == relation::same_thread; }  // as far as the protocol goes
 };
 
 // shape+site[@boundary-before]+mapping+writer[+executor]; a shape of one thread has no executor.

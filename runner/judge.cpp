@@ -66,7 +66,7 @@ std::vector<ruled_witness> rule(const test_case& t, std::span<const fact> facts)
 }
 
 bool must_be_exclusive(const test_case& t, std::span<const fact> facts) {
-    if (t.form->between != relation::cross_thread) return false;
+    if (t.form->between != relation::cross_thread || (!t.form->waits && t.form->by_script == nullptr)) return false;
     if (t.path == mapping::flip || t.form->by_script != nullptr) return true;
     question q = ask(t, {}, {}, facts);
     q.between = relation::concurrent;

@@ -191,6 +191,7 @@ std::optional<name_error> parse_name(const known_architecture& on, std::string_v
             shapes(), [](const shape* s) { return s->name; }, fields[0], "shape", error);
         return error;
     }
+    t.at = t.form->at;
     // Faults are told from left to right, so the count comes behind those of the parts that are there.
     const std::size_t wanted = t.one_thread() ? 4 : 5;
     const auto missing = [&](std::size_t part) { return fields.size() <= part; };

@@ -29,7 +29,7 @@ TEST(verdict, every_step_of_a_back_end_is_known_to_its_rules) {
 witness sought(relation between) {
     if (between == relation::same_location) return witness::new_then_old;
     if (between == relation::two_locations) return witness::second_first;
-    if (between == relation::fetch_to_load) return witness::fetch_then_old_data;
+    if (between == relation::fetch_to_load || between == relation::fetch_to_data) return witness::fetch_then_old_data;
     return witness::stale;
 }
 

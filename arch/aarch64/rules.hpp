@@ -17,6 +17,7 @@ inline constexpr std::string_view model =
     "herdtools7, herd/libdir/aarch64.cat with variant ifetch and catalogue/aarch64-ifetch/tests/kinds.txt; Simner et "
     "al., "
     "\"ARMv8-A system semantics: instruction fetch in relaxed architectures\", ESOP 2020";
+inline constexpr std::string_view memory_model = "Arm ARM DDI0487, \"Definition of the Arm memory model\" (B2.3)";
 inline constexpr std::string_view linux_flush = "Linux 6.12, arch/arm64/mm/flush.c";
 inline constexpr std::string_view linux_switch = "Linux 6.12, arch/arm64/kernel/process.c, __switch_to";
 inline constexpr std::string_view membarrier_header =
@@ -96,6 +97,8 @@ inline constexpr chain maintained_by_alias_idc{
     synchronized,
     executed};
 
+inline constexpr chain read_in_order{store, {.what = fetch}};
+
 // Fetches are in program order: what the writer completed before the second store needs no synchronization after.
 inline constexpr need fetched_later{.what = fetch, .after = never};
 inline constexpr chain written_in_order{store, cleaned, invalidated, fetched_later};
@@ -111,6 +114,14 @@ constexpr bool races_outside_class(const question& q) { return races(q) && !in_c
 
 // clang-format off
 inline constexpr statement statements[] = {
+    {.between = set_of(relation::data), .seen = broken, .ruling = verdict::forbidden, .strength = basis::arch_text,
+     .source = memory_model, .reason = "an aligned word is loaded whole"},
+    {.between = set_of(relation::data), .found = detail::read_in_order,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = memory_model,
+     .reason = "what is modified is data: its store is ordered before the flag's, and its load after the flag's"},
+    {.between = set_of(relation::data), .ruling = verdict::allowed, .strength = basis::arch_text,
+     .source = memory_model,
+     .reason = "what is modified is data, and its store or its load is not ordered with the flag's"},
     {.seen = broken, .holds = detail::in_class_throughout, .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = concurrent_modification,
      .reason = "both instructions are in the class that may be exchanged while they run: one of the two executes"},
@@ -171,7 +182,13 @@ inline constexpr statement statements[] = {
 
     {.between = set_of(relation::fetch_to_load), .seen = set_of(witness::fetch_then_old_data),
      .ruling = verdict::forbidden, .strength = basis::arch_model, .source = model,
-     .reason = "a fetch that sees a store is ordered before later loads of the thread, and these see it too"},
+     .reason = "a fetch that sees a store is ordered before later accesses of the thread, and these see it too"},
+    {.between = set_of(relation::fetch_to_data), .seen = set_of(witness::fetch_then_old_data),
+     .found = detail::read_in_order, .ruling = verdict::forbidden, .strength = basis::arch_model, .source = model,
+     .reason = "the data was written before the code, and the fetch of the code comes before later accesses"},
+    {.between = set_of(relation::fetch_to_data), .seen = set_of(witness::fetch_then_old_data),
+     .ruling = verdict::allowed, .strength = basis::arch_model, .source = model,
+     .reason = "the stores to the data and to the code are not ordered"},
 
     {.seen = not_new, .paths = set_of(mapping::flip),
      .ruling = verdict::allowed, .strength = basis::kernel_impl, .source = linux_flush,
@@ -215,6 +232,9 @@ inline constexpr protocol protocols[] = {
     {relation::third_party, protocol::origin::sufficient, "", "dsb.ish-dc.cvau-dsb.ish-ic.ivau-dsb.ish-isb"},
     {relation::third_party, protocol::origin::practice, "dc.cvau-dsb.ish-ic.ivau-dsb.ish", "ctrl-isb"},
     {relation::fetch_to_load, protocol::origin::sufficient, ""},
+    {relation::fetch_to_data, protocol::origin::sufficient, "dmb.ishst"},
+    {relation::data, protocol::origin::sufficient, "dmb.ishst", "dmb.ishld"},
+    {relation::data, protocol::origin::sufficient, "stlr", "acq"},
 };
 // clang-format on
 

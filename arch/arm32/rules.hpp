@@ -13,6 +13,8 @@ inline constexpr std::string_view concurrent_modification =
 inline constexpr std::string_view synchronization =
     "Arm ARM DDI0487, \"Synchronization and coherency issues between data and instruction accesses\" in AArch32 "
     "(E2.5.3.2)";
+inline constexpr std::string_view memory_model =
+    "Arm ARM DDI0406C.d, \"Memory types and attributes and the memory order model\" (A3.5); DDI0487 E2.3";
 inline constexpr std::string_view linux_cacheflush =
     "Linux 6.12, arch/arm/kernel/traps.c, do_cache_op: __ARM_NR_cacheflush";
 inline constexpr std::string_view linux_pte = "Linux 6.12, arch/arm/mm/flush.c, __sync_icache_dcache";
@@ -70,6 +72,7 @@ inline constexpr need executed{.what = fetch, .unless = moved};
 inline constexpr chain maintained{
     store, cleaned, invalidated, {.what = sync | sync_others, .after = complete}, executed};
 inline constexpr chain maintained_idc_dic{store, {.what = sync | sync_others, .after = stores_done}, executed};
+inline constexpr chain read_in_order{store, {.what = fetch}};
 // Each thread's context was synchronized after the maintenance and before the second store.
 inline constexpr chain written_in_order{
     store, cleaned, invalidated, {.what = sync_others, .after = complete}, {.what = publish}};
@@ -81,6 +84,14 @@ constexpr bool races_outside_class(const question& q) { return races(q) && !in_c
 
 // clang-format off
 inline constexpr statement statements[] = {
+    {.between = set_of(relation::data), .seen = broken, .ruling = verdict::forbidden, .strength = basis::arch_text,
+     .source = memory_model, .reason = "an aligned word is loaded whole"},
+    {.between = set_of(relation::data), .found = detail::read_in_order,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = memory_model,
+     .reason = "what is modified is data: its store is ordered before the flag's, and its load after the flag's"},
+    {.between = set_of(relation::data), .ruling = verdict::allowed, .strength = basis::arch_text,
+     .source = memory_model,
+     .reason = "what is modified is data, and its store or its load is not ordered with the flag's"},
     {.seen = broken, .holds = detail::in_class, .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = concurrent_modification,
      .reason = "both instructions are in the class that may be exchanged while they run: one of the two executes"},
@@ -131,6 +142,8 @@ inline constexpr protocol protocols[] = {
     {relation::two_locations, protocol::origin::practice, "cacheflush"},
     {relation::third_party, protocol::origin::practice, "", "ctrl-isb"},
     {relation::fetch_to_load, protocol::origin::practice, ""},
+    {relation::fetch_to_data, protocol::origin::practice, "dmb"},
+    {relation::data, protocol::origin::sufficient, "dmb", "dmb"},
 };
 // clang-format on
 

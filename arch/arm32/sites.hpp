@@ -89,6 +89,18 @@ constexpr void body_block(code_buffer& code) {
     trap_until(code, begin, body_size + 16);
 }
 
+// ---------------------------------------------------------------------------------------------------------------
+// literal: a word of data behind the code that loads it.
+
+constexpr void literal_patch(code_buffer& code, std::uint8_t generation) { append(code, token(generation, 32)); }
+
+constexpr void literal_block(code_buffer& code) {
+    const std::size_t begin = code.size;
+    append(code, ldr(r0, pc), bx(lr));
+    literal_patch(code, 0);
+    trap_until(code, begin, 16);
+}
+
 // clang-format off
 inline constexpr site_layout sites[] = {
     {.name = "imm", .meaning = "the immediate of MOVW",
@@ -103,6 +115,9 @@ inline constexpr site_layout sites[] = {
     {.name = "body", .meaning = "a function of 24 instructions, all of them rewritten",
      .size = body_size + 16, .entry = 0, .patch = 0, .patch_size = body_size, .alignment = 16, .generations = 256,
      .token_bits = 32, .emit = body_block, .emit_patch = body_patch},
+    {.name = "literal", .meaning = "a word of data that an LDR reads",
+     .size = 16, .entry = 0, .patch = 8, .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 32,
+     .data = true, .emit = literal_block, .emit_patch = literal_patch},
 };
 // clang-format on
 

@@ -10,6 +10,7 @@ inline constexpr std::string_view zifencei =
     "RISC-V unprivileged ISA manual, \"Zifencei\" 2.0 (src/unpriv/zifencei.adoc)";
 inline constexpr std::string_view ziccif = "RISC-V unprivileged ISA manual, \"Ziccif\" 1.0 (src/unpriv/ziccif.adoc)";
 inline constexpr std::string_view ziccid = "RISC-V unprivileged ISA manual, \"Ziccid\" 1.0 (src/unpriv/ziccid.adoc)";
+inline constexpr std::string_view memory_model = "RISC-V unprivileged ISA manual, \"RVWMO Memory Consistency Model\"";
 inline constexpr std::string_view linux_flush =
     "Linux 6.12, arch/riscv/kernel/sys_riscv.c and mm/cacheflush.c: riscv_flush_icache";
 inline constexpr std::string_view linux_cmodx = "Linux, Documentation/arch/riscv/cmodx.rst";
@@ -57,6 +58,7 @@ inline constexpr need store{.what = modify, .published = order_stores};
 inline constexpr chain synchronized{store, {.what = sync | sync_others}, {.what = fetch, .unless = moved}};
 inline constexpr chain followed{store, {.what = sync}, {.what = fetch}};
 inline constexpr chain written_in_order{store, {.what = fetch, .after = never}};
+inline constexpr chain read_in_order{store, {.what = fetch}};
 inline constexpr chain synchronized_between{store, {.what = sync_others}, {.what = publish}};
 
 // Ziccif: an instruction that does not span an aligned 4-byte boundary is fetched whole (M = 4 with compressed code).
@@ -66,6 +68,14 @@ constexpr bool fetched_whole(const question& q) { return inside_aligned(q, 4); }
 
 // clang-format off
 inline constexpr statement statements[] = {
+    {.between = set_of(relation::data), .seen = broken, .ruling = verdict::forbidden, .strength = basis::arch_text,
+     .source = memory_model, .reason = "an aligned word is loaded whole"},
+    {.between = set_of(relation::data), .found = detail::read_in_order,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = memory_model,
+     .reason = "what is modified is data: its store is ordered before the flag's, and its load after the flag's"},
+    {.between = set_of(relation::data), .ruling = verdict::allowed, .strength = basis::arch_text,
+     .source = memory_model,
+     .reason = "what is modified is data, and its store or its load is not ordered with the flag's"},
     {.seen = broken, .when = "ziccif=1", .holds = detail::fetched_whole,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = ziccif,
      .reason = "the modified instruction does not span an aligned 4-byte boundary and is fetched whole"},
@@ -76,12 +86,14 @@ inline constexpr statement statements[] = {
      .ruling = verdict::unspecified, .strength = basis::arch_text, .source = ziccif,
      .reason = "code runs while it is modified, and without Ziccif fetches are not known to be atomic"},
 
-    {.between = set_of(relation::same_thread, relation::cross_thread, relation::concurrent), .seen = not_new,
+    {.between = set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch, relation::concurrent),
+     .seen = not_new,
      .found = detail::synchronized,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = zifencei,
      .reason = "the executing hart performed FENCE.I after the store had become visible to it"},
     // A thread that Linux moves is synchronized anew if it asked for that, or if all harts were to be.
-    {.between = set_of(relation::same_thread, relation::cross_thread), .seen = not_new, .with = effect::follows,
+    {.between = set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch), .seen = not_new,
+     .with = effect::follows,
      .found = detail::followed,
      .ruling = verdict::forbidden, .strength = basis::kernel_abi, .source = linux_cmodx,
      .reason = "the thread performed FENCE.I, and the kernel does so wherever it moves the thread to"},
@@ -105,7 +117,7 @@ inline constexpr statement statements[] = {
      .ruling = verdict::allowed, .strength = basis::arch_text, .source = zifencei,
      .reason = "fetches are ordered by FENCE.I alone"},
 
-    {.between = set_of(relation::third_party, relation::fetch_to_load),
+    {.between = set_of(relation::third_party, relation::fetch_to_load, relation::fetch_to_data),
      .ruling = verdict::unspecified, .strength = basis::inferred, .source = zifencei,
      .reason = "the memory model does not include fetches: what the execution of new code tells is not said"},
     {.seen = not_new, .with = effect::moved,
@@ -144,6 +156,8 @@ inline constexpr protocol protocols[] = {
     {relation::two_locations, protocol::origin::practice, ""},
     {relation::third_party, protocol::origin::practice, "", "ctrl-fence.i"},
     {relation::fetch_to_load, protocol::origin::practice, ""},
+    {relation::fetch_to_data, protocol::origin::practice, "fence.w.w"},
+    {relation::data, protocol::origin::sufficient, "fence.w.w", "fence.rw.rw"},
 };
 // clang-format on
 

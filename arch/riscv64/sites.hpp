@@ -104,9 +104,21 @@ constexpr void emit_body_patch(code_buffer& c, std::uint8_t g) {
     trap_until(c, start + 96);
 }
 
+// --- literal: auipc a0, 0; lwu a0, 12(a0); ret; the word ---------------------------------------------------------
+
+constexpr void emit_literal_patch(code_buffer& c, std::uint8_t g) { put(c, token(g, 32)); }
+
+constexpr void emit_literal(code_buffer& c) {
+    put(c, auipc(reg::a0, 0));
+    put(c, lwu(reg::a0, reg::a0, 12));
+    put(c, jalr(reg::zero, reg::ra, 0));
+    emit_literal_patch(c, 0);
+}
+
 inline constexpr site_layout sites[] = {
     {.name = "imm", .meaning = "the 20-bit immediate of lui", .size = 16, .entry = 0, .patch = 0, .patch_size = 4,
-     .alignment = 4, .generations = 256, .token_bits = 20, .straight = 8, .emit = emit_imm, .emit_patch = emit_imm_patch},
+     .alignment = 4, .generations = 256, .token_bits = 20, .straight = 8,
+     .emit = emit_imm, .emit_patch = emit_imm_patch},
     {.name = "branch", .meaning = "the offset of jal", .size = branch_row + 16 + 256, .entry = 0, .patch = 0,
      .patch_size = 4, .alignment = 4, .generations = 16, .token_bits = 20,
      .emit = emit_branch, .emit_patch = emit_branch_patch},
@@ -116,6 +128,9 @@ inline constexpr site_layout sites[] = {
     {.name = "body", .meaning = "a whole function of 96 bytes that puts its token together in four instructions",
      .size = 96, .entry = 0, .patch = 0, .patch_size = 96, .alignment = 16, .generations = 256, .token_bits = 32,
      .emit = [](code_buffer& c) { emit_body_patch(c, 0); }, .emit_patch = emit_body_patch},
+    {.name = "literal", .meaning = "a word of data that lwu reads", .size = 16, .entry = 0, .patch = 12,
+     .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 32, .data = true,
+     .emit = emit_literal, .emit_patch = emit_literal_patch},
 };
 
 }  // namespace cmodx::riscv64

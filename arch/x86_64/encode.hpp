@@ -131,6 +131,13 @@ constexpr void lea_r64_rip(code_buffer& c, reg d, std::int32_t displacement) {  
     c.little(static_cast<std::uint32_t>(displacement), 4);
 }
 
+constexpr void mov_r32_rip(code_buffer& c, reg d, std::int32_t displacement) {  // from the end of the instruction
+    rex(c, width::w32, number(d), 0);
+    c.byte(0x8b);
+    modrm(c, 0, number(d), 5);
+    c.little(static_cast<std::uint32_t>(displacement), 4);
+}
+
 constexpr void push_r64(code_buffer& c, reg r) {
     rex(c, width::w32, 0, number(r));
     c.byte(static_cast<std::uint8_t>(0x50 | (number(r) & 7)));

@@ -15,6 +15,9 @@ inline constexpr std::string_view self_modifying = "Intel SDM vol. 3A, \"Self-Mo
 inline constexpr std::string_view erratum =
     "Intel specification updates, \"Unsynchronized Cross-Modifying Code Operations Can Cause Unexpected Instruction "
     "Execution Results\"";
+inline constexpr std::string_view memory_ordering =
+    "Intel SDM vol. 3A, \"Memory Ordering in P6 and More Recent Processor Families\"; AMD APM vol. 2 (24593), "
+    "\"Multiprocessor Memory Access Ordering\"";
 inline constexpr std::string_view coherency = "AMD APM vol. 2 (24593), 7.6.1: cross-modifying code";
 inline constexpr std::string_view amd_self_modifying = "AMD APM vol. 2 (24593), 7.6.1: self-modifying code";
 inline constexpr std::string_view linux_breakpoint = "Linux 6.12, arch/x86/kernel/alternative.c, text_poke_bp_batch";
@@ -66,6 +69,9 @@ constexpr bool in_quadword(const question& q) { return inside_aligned(q, 8); }
 
 // clang-format off
 inline constexpr statement statements[] = {
+    {.between = set_of(relation::data), .ruling = verdict::forbidden, .strength = basis::arch_text,
+     .source = memory_ordering,
+     .reason = "an aligned word is loaded whole, stores are seen in program order, and loads are made in it"},
     {.seen = broken, .when = "vendor=amd", .holds = detail::in_quadword,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = coherency,
      .reason = "a store inside a naturally aligned quadword may modify code that runs: old or new is executed"},
@@ -79,8 +85,8 @@ inline constexpr statement statements[] = {
      .ruling = verdict::unspecified, .strength = basis::vendor_informal, .source = erratum,
      .reason = "code runs while it is modified; Intel guarantees nothing of that"},
 
-    {.between = set_of(relation::same_thread, relation::cross_thread, relation::concurrent), .seen = not_new,
-     .found = detail::serialized,
+    {.between = set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch, relation::concurrent),
+     .seen = not_new, .found = detail::serialized,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = both_cross_modifying,
      .reason = "the executing thread serialized after the modification and before it ran the code"},
     {.between = set_of(relation::same_thread), .seen = not_new, .paths = set_of(mapping::same, mapping::flip),
@@ -101,11 +107,11 @@ inline constexpr statement statements[] = {
      .ruling = verdict::unspecified, .strength = basis::arch_text, .source = cross_modifying,
      .reason = "without a jump or a serializing instruction the behaviour is specific to the model"},
 
-    {.between = set_of(relation::cross_thread, relation::concurrent), .seen = set_of(witness::stale),
-     .when = "vendor=amd",
+    {.between = set_of(relation::cross_thread, relation::load_to_fetch, relation::concurrent),
+     .seen = set_of(witness::stale), .when = "vendor=amd",
      .ruling = verdict::allowed, .strength = basis::arch_text, .source = coherency,
      .reason = "without a serializing instruction after the flag, code fetched speculatively may be executed"},
-    {.between = set_of(relation::cross_thread, relation::concurrent), .seen = not_new,
+    {.between = set_of(relation::cross_thread, relation::load_to_fetch, relation::concurrent), .seen = not_new,
      .ruling = verdict::unspecified, .strength = basis::arch_text, .source = cross_modifying,
      .reason = "the executing thread must serialize; what happens if it does not is not said"},
 
@@ -124,7 +130,7 @@ inline constexpr statement statements[] = {
     {.between = set_of(relation::same_location, relation::two_locations),
      .ruling = verdict::unspecified, .strength = basis::arch_text, .source = cross_modifying,
      .reason = "code runs while it is modified, and neither vendor says in what order fetches see that"},
-    {.between = set_of(relation::third_party, relation::fetch_to_load),
+    {.between = set_of(relation::third_party, relation::fetch_to_load, relation::fetch_to_data),
      .ruling = verdict::unspecified, .strength = basis::inferred, .source = both_cross_modifying,
      .reason = "neither manual says what the execution of new code tells of it"},
 };
@@ -151,6 +157,8 @@ inline constexpr protocol protocols[] = {
     {relation::two_locations, protocol::origin::sufficient, "membarrier"},
     {relation::third_party, protocol::origin::practice, "", "ctrl-cpuid"},
     {relation::fetch_to_load, protocol::origin::practice, ""},
+    {relation::fetch_to_data, protocol::origin::practice, ""},
+    {relation::data, protocol::origin::sufficient, ""},
 };
 // clang-format on
 

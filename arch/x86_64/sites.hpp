@@ -87,6 +87,19 @@ constexpr void emit_body_patch(code_buffer& c, std::uint8_t g) {
     trap_until(c, start + 96);
 }
 
+// --- literal: mov eax, [rip + 2]; ret; the word -----------------------------------------------------------------
+
+constexpr void emit_literal_patch(code_buffer& c, std::uint8_t g) { c.little(token(g, 32), 4); }
+
+constexpr void emit_literal(code_buffer& c) {
+    const std::size_t start = c.size;
+    mov_r32_rip(c, reg::ax, 2);
+    ret(c);
+    trap_until(c, start + 8);
+    emit_literal_patch(c, 0);
+    trap_until(c, start + 16);
+}
+
 inline constexpr site_layout sites[] = {
     {.name = "imm", .meaning = "the 32-bit immediate of mov eax, imm32", .size = 16, .entry = 3, .patch = 4,
      .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 32,
@@ -100,6 +113,9 @@ inline constexpr site_layout sites[] = {
     {.name = "body", .meaning = "a whole function of 96 bytes that puts its token together in four instructions",
      .size = 96, .entry = 0, .patch = 0, .patch_size = 96, .alignment = 16, .generations = 256, .token_bits = 32,
      .emit = [](code_buffer& c) { emit_body_patch(c, 0); }, .emit_patch = emit_body_patch},
+    {.name = "literal", .meaning = "a word of data that mov eax, [rip + 2] reads", .size = 16, .entry = 0, .patch = 8,
+     .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 32, .data = true,
+     .emit = emit_literal, .emit_patch = emit_literal_patch},
 };
 
 }  // namespace cmodx::x86_64

@@ -69,7 +69,8 @@ void writer_loop(worker& w) {
             l.see(l.observed(known::first_fetch), generation, 0);
         }
         if (b.pace != 0)
-            for (std::uint32_t spins = w.random.below(2 * b.pace); spins != 0 && !b.stopped(); --spins) platform::pause();
+            for (std::uint32_t spins = w.random.below(2 * b.pace); spins != 0 && !b.stopped(); --spins)
+                platform::pause();
     }
 }
 
@@ -117,7 +118,8 @@ void executor_loop(worker& w) {
         std::uint32_t seen = flag;
         if constexpr (known::orders) {
             seen = oldest_seen<S>(r);
-            l.idle = fresh || seen == published ? 0 : l.idle + 1;
+            const bool behind = static_cast<std::int32_t>(published - seen) > 0;
+            l.idle = fresh || !behind ? 0 : l.idle + 1;
             if (l.idle == patience) {
                 l.idle = 0;
                 refresh(w, l);

@@ -123,15 +123,16 @@ void round_loop(worker& w) {
             l.frame[word_of(field::value, x)] = meeting_view::value_of(round, w.index);
         }
         w.current = &l;
-        if (b.pace != 0)
-            for (std::uint32_t spins = w.random.below(b.pace); spins != 0; --spins) platform::pause();
+        if (const std::uint32_t skew = b.pace / 16; skew != 0)
+            for (std::uint32_t spins = w.random.below(skew); spins != 0; --spins) platform::pause();
         l.run(l.frame.data());
         if (w.fetches == 0) continue;
         // A machine that owes a thread no news could show it code so old that it looks new.
         const std::uint32_t value = l.observed(static_cast<std::size_t>(std::countr_zero(w.fetches)));
         const std::uint32_t last = meeting_view::generation_of_round(round, code_writers<S> - 1, code_writers<S>);
         bool known = false;
-        for (std::uint32_t back = 0; back < 2 * code_writers<S>; ++back) known |= value == b.tokens[(last - back) & 0xff];
+        for (std::uint32_t back = 0; back < 2 * code_writers<S>; ++back)
+            known |= value == b.tokens[(last - back) & 0xff];
         if (!known) refresh(w, l);
     }
 }

@@ -71,6 +71,7 @@ struct shape {
     std::span<const program> programs;
     std::span<const witness> seeks;            // what it looks for, the first above all
     std::span<const mapping> paths;
+    bool everywhere;                           // at every site, with twins and what people use at every mapping
     bool sweeps_placement;                     // also at every offset around the boundaries
     std::uint16_t needs_generations;           // a site must tell so many apart
     std::string_view only_site;                // the one site that it is about; empty: all that are not data

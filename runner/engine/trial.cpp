@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t stub_room = 4096;
 constexpr std::uint64_t batch_nanoseconds = 5'000'000;
+constexpr std::uint64_t starved_nanoseconds = 400'000'000;  // added to the budget at most
 constexpr std::array<std::uint32_t, 8> paces = {0, 0, 4, 16, 64, 256, 1024, 4096};  // spins
 
 std::uint8_t slots_that_fetch(const program& p) {
@@ -40,7 +41,10 @@ class trial {
         double best_yield = 0;
         arrangement best;
         while (!failed()) {
-            if (platform::nanoseconds() - begin >= options.nanoseconds && result.batches != 0) break;
+            const std::uint64_t spent = platform::nanoseconds() - begin;
+            if (spent >= options.nanoseconds && result.batches != 0 &&
+                (!starved() || spent >= options.nanoseconds + starved_nanoseconds))
+                break;
             arrangement now = draw();
             if (best_yield > 0 && result.batches % 2 == 0) now = best;  // spend the budget where the yield is
             const std::uint64_t wanted_before = wanted();
@@ -62,6 +66,10 @@ class trial {
     trial_result result;
 
   private:
+    // Whether others had the CPUs while this budget went by: nothing has been tried yet.
+    bool starved() const {
+        return result.counts.rounds == 0 || result.counts.writes == 0 || result.counts.fresh == 0;
+    }
     bool failed() const { return result.error != nullptr || result.refused != nullptr; }
     std::uint64_t wanted() const { return result.counts.seen(test_->form->seeks[0]); }
     std::size_t threads() const { return test_->form->programs.size(); }
@@ -131,6 +139,7 @@ class trial {
         batch_.pace = a.pace;
         batch_.stop = 0;
         batch_.ready.store(0);
+        batch_.written.store(false);
         batch_.broken.store(nullptr);
         batch_.turn = 0;
         batch_.over = false;

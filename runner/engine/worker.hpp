@@ -59,6 +59,7 @@ struct batch {
     bool exclusive = false;     // and observers run the site only when a generation is fresh
     bool settles = false;       // at the end, does the last generation arrive?
     std::uint32_t pace = 0;     // the writer's mean pause between modifications, in spins
+    std::atomic<bool> written{false};          // the last modification has been made
     std::atomic<const char*> broken{nullptr};  // why the batch proves nothing
     alignas(64) std::uint32_t stop = 0;
     alignas(64) std::atomic<std::uint32_t> ready{0};
@@ -132,7 +133,7 @@ void note_first(worker& w, const lane& l, outcome what, std::uint32_t flag);
 void wait_a_little(worker& w);
 // The loop of a thread that observes nothing: its stub, again and again.
 void noise_loop(worker& w);
-// Maintains the code and synchronizes this thread, for want of progress: a machine may owe it no news of a modification.
+// Maintains the code and synchronizes this thread, for want of progress: a machine may owe it no news of what changed.
 void refresh(worker& w, const lane& l);
 
 // Counts the rounds that ended inside the stub, less `others`: in each, nothing new was seen.
