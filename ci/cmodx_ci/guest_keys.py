@@ -9,10 +9,10 @@ from typing import Any
 from . import tree
 from .fields import Key, is_number, is_text, is_texts
 
-# Of files: the kernel as in the file, the initramfs that is made for this run, where the console's text and where the
-# results go. Of texts: the guest's CPUs, the suite's arguments as cmodx.args= takes them.
-placeholders = ("cache", "ci", "kernel", "initrd", "console", "channel", "cpus", "arguments")
-needed = ("kernel", "initrd", "console", "channel", "arguments")
+# Paths: the kernel as in the machine's file, the initramfs that is made for this run, where the console's text goes and
+# where the results. And the number of the guest's CPUs.
+placeholders = ("cache", "ci", "kernel", "initrd", "console", "channel", "cpus")
+needed = ("kernel", "initrd", "console", "channel")
 _words = ", ".join("{" + name + "}" for name in placeholders)
 _placeholder = re.compile(r"\{([^{}]*)\}")
 
@@ -52,12 +52,12 @@ class Guest:
     start_s: float
     probe: bool
 
-    def command(self, launch: tuple[str, ...], work: Path, arguments: str) -> list[str]:
+    def command(self, launch: tuple[str, ...], work: Path) -> list[str]:
         """`work`: a folder with the initramfs as `initrd`; `console` and `channel` appear there."""
         values = {"cache": str(tree.cache()), "ci": str(tree.root / "ci")}
         values["kernel"] = _placeholder.sub(lambda match: values[match[1]], self.kernel)
         values |= {name: str(work / name) for name in ("initrd", "console", "channel")}
-        values |= {"cpus": str(self.cpus), "arguments": arguments}
+        values["cpus"] = str(self.cpus)
         return [_placeholder.sub(lambda match: values[match[1]], word) for word in launch]
 
 

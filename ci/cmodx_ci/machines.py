@@ -10,9 +10,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from . import ssh, tree
+from . import guest_keys, ssh, template, tree
 from .fault import UsageFault
-from .fields import Key, check_table, is_number, is_text, is_texts, read_toml, text
+from .fields import Key, check_table, is_number, is_text, is_texts, text
+from .guest_keys import Guest, guest_of
 
 kinds = ("native", "user", "system", "ssh")
 placeholders = ("binary", "cache", "ci")
@@ -95,6 +96,7 @@ class Machine:
     ssh_config: str | None = None
     folder: str = "/tmp"  # there
     lacks: str | None = None  # what its source knows to be missing
+    guest: Guest | None = None  # of kind "system"
 
     @property
     def elsewhere(self) -> bool:
@@ -116,6 +118,8 @@ class Machine:
         if self.elsewhere:
             target = [f"--target={self.host}"] if self.kind == "labgrid" else []
             return [str(tree.root / "ci" / "remote"), *target, str(self.path), str(binary)]
+        if self.guest:
+            return [str(tree.root / "ci" / "guest"), str(self.path), str(binary)]
         return fill_words(self.launch, binary)
 
     def absent(self) -> str | None:
@@ -124,10 +128,10 @@ class Machine:
             return self.lacks
         if self.kind == "ssh":
             return _unreachable(self.name, *self.client())
-        for path in self.exists:
+        for path in (*self.exists, *([self.guest.kernel] if self.guest else [])):
             filled = _fill(path, "")
             if not Path(filled).exists():
-                return f"no {filled}"
+                return f"no {filled}" + ("; ci/setup system gets it" if self.guest else "")
         have = len(tree.host_cpus())
         if have < self.cpus:
             return f"needs {self.cpus} CPUs, and this process may use {have}"
@@ -149,9 +153,10 @@ def _fill(word: str, binary: str) -> str:
 
 
 def read_machine(path: Path) -> Machine:
-    raw = read_toml(path)
-    elsewhere = raw.get("kind") == "ssh"
+    raw = template.read(path)
+    elsewhere, system = raw.get("kind") == "ssh", raw.get("kind") == "system"
     accepted = {name: key for name, key in keys.items() if name not in _of_this_host} | ssh_keys if elsewhere else keys
+    accepted = accepted | guest_keys.keys if system else accepted
     table = {"exists": [], "cpus": 0} | check_table(str(path), raw, accepted)
     if elsewhere and set(_placeholder.findall(" ".join(table["launch"]))) != {"binary"}:
         raise UsageFault(f"{path}: key 'launch' is run on another host; accepted: {{binary}} as its only placeholder")
@@ -169,6 +174,7 @@ def read_machine(path: Path) -> Machine:
         time_scale=float(table["time_scale"]),
         expect=dict(table["expect"]),
         default=table["default"],
+        guest=guest_of(table) if system else None,
         **{key: table[key] for key in ssh_keys if key in table},
     )
 

@@ -96,8 +96,19 @@ def _call(argv: list[str], what: str) -> None:
         raise HarnessFault(f"{what} failed: {' '.join(argv)}")
 
 
-def build(presets: list[str]) -> None:
-    for preset in presets:
+def _fetch(machines: list[Machine]) -> None:
+    """Emulators and kernels that are not there yet; a machine whose parts cannot be had is shown as absent."""
+    if any(machine.guest and machine.absent() for machine in machines):
+        with contextlib.suppress(HarnessFault):
+            _call([str(tree.root / "ci" / "setup"), "system"], "getting emulators and kernels")
+
+
+def build(machines: list[Machine]) -> None:
+    # Whether another host is there is asked once, when it is its turn.
+    here = [machine for machine in machines if machine.elsewhere or machine.absent() is None]
+    # What a guest's binary lists is asked from this host's.
+    presets = [machine.preset for machine in here] + ["native"] * any(machine.guest for machine in here)
+    for preset in dict.fromkeys(presets):
         if not (tree.build / preset / "build.ninja").exists():
             _call(["cmake", "--preset", preset], f"configuring {preset}")
         _call(["cmake", "--build", "--preset", preset, "--target", "cmodx"], f"building {preset}")
@@ -191,8 +202,8 @@ def run(arguments: list[str]) -> int:
     for machine in machines:
         expected.lines_of(machine.name)  # a fault in a file is said before the build, not after the run
     if not options.no_build:
-        # Whether another host is there is asked once, when it is its turn.
-        build(list(dict.fromkeys(m.preset for m in machines if m.elsewhere or m.absent() is None)))
+        _fetch(machines)
+        build(machines)
     if folder is None:
         folder = _new_folder()
         order = {name: getattr(options, name) for name in (*kept_options, "seed")}

@@ -19,7 +19,8 @@ def reproduce(machine: Machine, document: Document, test: str) -> str:
     argv += ["--budget", document["budget"]["name"], "--seed", str(document["seed"])]
     if machine.time_scale != 1:
         argv += ["--time-scale", f"{machine.time_scale:g}"]
-    return shlex.join(argv)
+    inside = f"{tree.root}{os.sep}"
+    return shlex.join(word.removeprefix(inside) for word in argv)
 
 
 def _line(machine: Machine, document: Document, violation: Violation) -> str:

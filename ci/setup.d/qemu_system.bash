@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # qemu-system in two versions, each with all of its libraries and its loader, so that neither depends on what this
-# host has installed: CACHE/qemu-system-VERSION/emulators/qemu-system-GUEST. And guests' kernels with their modules:
-# CACHE/kernels/ARCHITECTURE/{vmlinuz,config,lib/modules}. Sourced by ci/setup.
+# host has installed: CACHE/qemu-system-VERSION/emulators/qemu-system-GUEST. And guests' kernels:
+# CACHE/kernels/ARCHITECTURE/{vmlinuz,config}. Sourced by ci/setup.
 
 system_guests=(aarch64 arm riscv64 x86_64)
 # architecture of the suite, of Debian, and the metapackage of its kernel
@@ -104,7 +104,7 @@ LAUNCHER
 
 # get_kernel ARCHITECTURE DEBIAN METAPACKAGE
 get_kernel() {
-    local whole=$cache/kernels/$1 work image
+    local whole=$cache/kernels/$1 work image option
     [[ ! -e $whole/VERSION ]] || return 0
     say "unpacking the kernel for $1"
     work=$(mktemp -d "$cache/.unpack.XXXXXX")
@@ -114,11 +114,13 @@ get_kernel() {
     [[ -n $image ]] || die "$3 depends on no kernel"
     download "$work/image" "$2" "$image" trixie
     dpkg -x "$work/image"/*.deb "$work/tree"
-    mkdir -p "$work/whole/lib"
+    mkdir "$work/whole"
     mv "$work"/tree/boot/vmlinu?-* "$work/whole/vmlinuz"
     mv "$work"/tree/boot/config-* "$work/whole/config"
-    if [[ -d $work/tree/usr/lib/modules ]]; then mv "$work/tree/usr/lib/modules" "$work/whole/lib/"
-    else mv "$work/tree/lib/modules" "$work/whole/lib/"; fi
+    # The suite is all that a guest's initramfs holds, so what carries its results has to be built in.
+    for option in BLK_DEV_INITRD DEVTMPFS TMPFS VIRTIO_PCI VIRTIO_CONSOLE; do
+        grep -qx "CONFIG_$option=y" "$work/whole/config" || die "$image: CONFIG_$option is not built in"
+    done
     dpkg-deb -W --showformat '${Package} ${Version}\n' "$work/image"/*.deb >"$work/whole/VERSION"
     mkdir -p "$cache/kernels"
     chmod 755 "$work/whole"

@@ -142,6 +142,7 @@ def main():
     commands = parser.add_subparsers(dest="command")
     lister = commands.add_parser("list")
     lister.add_argument("--json", action="store_true")
+    lister.add_argument("--arch")
     runner = commands.add_parser("run")
     runner.add_argument("globs", nargs="*")
     for name in ("budget", "machine", "output", "cpus", "time-scale", "format", "resume"):

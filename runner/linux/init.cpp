@@ -10,18 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 namespace cmodx {
 namespace {
 
-constexpr std::string_view key = "cmodx.args=";
 constexpr int port_tries = 500;  // at 10 ms: the kernel announces ports from a work queue
 constexpr timespec port_pause = {0, 10'000'000};
 
@@ -35,18 +33,17 @@ void mount_at(const char* place, const char* type) {
     if (mount(type, place, type, 0, nullptr) != 0 && errno != EBUSY) throw wrong(place);
 }
 
-std::string line_of(const std::filesystem::path& file) {
-    std::ifstream in(file);
-    std::string line;
-    std::getline(in, line);
-    return line;
+std::string contents_of(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) throw wrong(file.c_str());
+    return {std::istreambuf_iterator<char>(in), {}};
 }
 
 int open_port() {
     std::error_code none;
     for (int i = 0; i < port_tries; ++i) {
         for (const auto& port : std::filesystem::directory_iterator("/sys/class/virtio-ports", none)) {
-            if (line_of(port.path() / "name") != "cmodx") continue;
+            if (contents_of(port.path() / "name") != "cmodx\n") continue;
             const int file = open(("/dev" / port.path().filename()).c_str(), O_WRONLY | O_CLOEXEC);
             if (file >= 0) return file;
         }
@@ -77,40 +74,17 @@ void say_end(int port, int status) {
     for (;;) pause();  // the first process must not end
 }
 
-// The byte that %XX stands for; `text` begins behind the %.
-char byte_of(std::string_view text) {
-    unsigned value = 0;
-    const char* const end = text.data() + std::min<std::size_t>(text.size(), 2);
-    if (text.size() < 2 || std::from_chars(text.data(), end, value, 16).ptr != end)
-        throw std::runtime_error("cmodx.args: % wants two hexadecimal digits");
-    return static_cast<char>(value);
-}
-
 }  // namespace
 
 bool is_init(const std::vector<std::string>& arguments) {
     return getpid() == 1 && !arguments.empty() && arguments.front() == "/init";
 }
 
-std::vector<std::string> guest_arguments(std::string_view command_line) {
-    std::size_t begin = 0;
-    while ((begin = command_line.find(key, begin)) != std::string_view::npos && begin != 0 &&
-           command_line[begin - 1] != ' ')
-        ++begin;
-    if (begin == std::string_view::npos) throw std::runtime_error("the kernel's command line has no cmodx.args");
-    std::string_view text = command_line.substr(begin + key.size());
-    text = text.substr(0, text.find_first_of(" \n"));
-    std::vector<std::string> arguments(1);
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == ',') {
-            arguments.emplace_back();
-        } else if (text[i] == '%') {
-            arguments.back() += byte_of(text.substr(i + 1));
-            i += 2;
-        } else {
-            arguments.back() += text[i];
-        }
-    }
+std::vector<std::string> guest_arguments(std::string_view contents) {
+    if (!contents.empty() && contents.back() != '\0') throw std::runtime_error("/arguments: the last one has no end");
+    std::vector<std::string> arguments;
+    for (std::size_t end = 0; (end = contents.find('\0')) != std::string_view::npos; contents.remove_prefix(end + 1))
+        arguments.emplace_back(contents.substr(0, end));
     return arguments;
 }
 
@@ -120,7 +94,7 @@ std::vector<std::string> become_init() {
         mount_at("/sys", "sysfs");
         mount_at("/dev", "devtmpfs");
         mount_at("/tmp", "tmpfs");
-        std::vector<std::string> arguments = guest_arguments(line_of("/proc/cmdline"));
+        std::vector<std::string> arguments = guest_arguments(contents_of("/arguments"));
         arguments.insert(arguments.begin(), "/init");
         const int port = open_port();
         const pid_t suite = fork();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The suite as the first process of a guest: it mounts what tests need, takes its arguments from the kernel's command
-// line, sends results through a virtio port, and powers the guest off.
+// The suite as the first process of a guest: it mounts what tests need, takes its arguments from a file of the
+// initramfs, sends results through a virtio port, and powers the guest off.
 #pragma once
 
 #include <string>
@@ -17,9 +17,8 @@ bool is_init(const std::vector<std::string>& arguments);
 // when it cannot do its work it says so in one line on the console and powers off.
 std::vector<std::string> become_init();
 
-// The arguments in cmodx.args=ARGUMENT,ARGUMENT,… on a kernel's command line (Documentation/admin-guide/
-// kernel-parameters.rst: a name with a dot is not handed to /init). A byte that means something to that line or to
-// this list is written %XX. Throws std::runtime_error.
-std::vector<std::string> guest_arguments(std::string_view command_line);
+// The contents of /arguments, each argument ended by a zero byte: a kernel's command line has room for a few only, and
+// a syntax of its own. Throws std::runtime_error.
+std::vector<std::string> guest_arguments(std::string_view contents);
 
 }  // namespace cmodx
