@@ -100,13 +100,13 @@ inline constexpr std::size_t observations = 4;
 // A thread's stub is `void stub(frame*)`; a frame is an array of the target's machine words in this order. The
 // fields of location 1 follow those of location 0.
 enum class field : std::uint8_t {
-    clear_cache,          // address of void (char* begin, char* end), the compiler's __builtin___clear_cache
-    page,                 // flip: begin of the pages, by the executable address
-    page_length,          // flip: bytes
-    scratch,              // address of 64 bytes of the thread's own, 16-byte aligned
-    status,               // bitwise or of what the system calls returned: not 0 if one failed
-    rounds,               // how many rounds the stub may still make; it makes one at least
-    last_flag,            // a round that observed another flag, value or code than these is the stub's last
+    clear_cache,  // address of void (char* begin, char* end), the compiler's __builtin___clear_cache
+    page,         // flip: begin of the pages, by the executable address
+    page_length,  // flip: bytes
+    scratch,      // address of 64 bytes of the thread's own, 16-byte aligned
+    status,       // bitwise or of what the system calls returned: not 0 if one failed
+    rounds,       // how many rounds the stub may still make; it makes one at least
+    last_flag,    // a round that observed another flag, value or code than these is the stub's last
     last_value,
     last_code,
     observed,             // `observations` words: what the events saw, in program order
@@ -115,16 +115,14 @@ enum class field : std::uint8_t {
     source,               // the new bytes
     begin,                // range to maintain, executable address
     end,
-    flag,                 // address of a 32-bit flag
-    value,                // what store_flag publishes
+    flag,   // address of a 32-bit flag
+    value,  // what store_flag publishes
 };
 inline constexpr std::size_t fields_per_location = 7;
 inline constexpr std::size_t frame_words = static_cast<std::size_t>(field::site) + locations * fields_per_location;
 
 // Index, in words, of a field of a location; `f` is one of site … value.
-constexpr std::size_t word_of(field f, location x) {
-    return static_cast<std::size_t>(f) + x * fields_per_location;
-}
+constexpr std::size_t word_of(field f, location x) { return static_cast<std::size_t>(f) + x * fields_per_location; }
 constexpr std::size_t word_of_observed(std::size_t slot) { return static_cast<std::size_t>(field::observed) + slot; }
 
 // A step of a protocol. `emit` appends its instructions; the range it maintains is begin … end of location x.
@@ -143,16 +141,16 @@ struct step {
 struct site_layout {
     std::string_view name;
     std::string_view meaning;
-    std::uint16_t size;         // bytes of the whole position-independent block, landing pads included
-    std::uint16_t entry;        // offset of the first instruction, bytes
-    std::uint16_t patch;        // offset of the modified bytes
-    std::uint16_t patch_size;   // how many; 1, 2, 4 or 8 are written by one store
-    std::uint16_t alignment;    // natural alignment of `patch`, bytes
-    std::uint16_t generations;  // how many can be told apart: 256, 16 or 2
-    std::uint8_t token_bits;    // width of the tokens it returns
-    std::uint8_t straight = 0;  // bytes from the entry to the return, when no branch is among them; else 0
-    bool data = false;          // what is modified is read by the code, not executed
-    void (*emit)(code_buffer& code);                              // the whole block at generation 0
+    std::uint16_t size;               // bytes of the whole position-independent block, landing pads included
+    std::uint16_t entry;              // offset of the first instruction, bytes
+    std::uint16_t patch;              // offset of the modified bytes
+    std::uint16_t patch_size;         // how many; 1, 2, 4 or 8 are written by one store
+    std::uint16_t alignment;          // natural alignment of `patch`, bytes
+    std::uint16_t generations;        // how many can be told apart: 256, 16 or 2
+    std::uint8_t token_bits;          // width of the tokens it returns
+    std::uint8_t straight = 0;        // bytes from the entry to the return, when no branch is among them; else 0
+    bool data = false;                // what is modified is read by the code, not executed
+    void (*emit)(code_buffer& code);  // the whole block at generation 0
     void (*emit_patch)(code_buffer& code, std::uint8_t generation);  // patch_size bytes
 };
 
@@ -161,32 +159,32 @@ struct site_layout {
 
 template <class A>
 concept back_end = requires(code_buffer& code, location x, std::size_t slot, std::size_t size, bool flag,
-                           std::uint8_t slots) {
+                            std::uint8_t slots) {
     { A::name } -> std::convertible_to<std::string_view>;
     { A::word_size } -> std::convertible_to<std::size_t>;  // bytes of a frame's word
     { A::granule } -> std::convertible_to<std::size_t>;    // bytes: instructions start at multiples of it
     { A::steps } -> std::convertible_to<std::span<const step>>;
     { A::sites } -> std::convertible_to<std::span<const site_layout>>;
     // A thread's stub: prologue, events and steps in program order, perhaps again, epilogue.
-    { A::prologue(code) };
-    { A::epilogue(code) };
-    { A::store_code(code, x, size) };             // copy `size` bytes from source to target
-    { A::load_code(code, x, slot) };              // observe the first patched bytes (at most 4) by a load at begin
-    { A::fetch(code, x, slot) };                  // call the site, observe what it returns
-    { A::fetch_chosen(code, slot) };              // the same by the table of two at `scratch`, by the flag's last bit
-    { A::result(code, slot) };                    // observe what a site in the stub itself has left to return
-    { A::store_flag(code, x, flag) };             // publish value in flag; true: as a release
-    { A::load_flag(code, x, slot, flag) };        // observe the flag; true: as an acquire
-    { A::pass_flag(code, x) };                    // publish the flag last loaded as the flag of x
-    { A::skip_old(code, size) };                  // pass over `size` bytes if the flag last loaded is last_flag
-    { A::jump(code, size) };                      // a direct jump over `size` bytes
-    { A::nop(code) };                             // one instruction that does nothing
-    { A::protect(code, flag) };                   // mprotect the page range: true: read+execute, false: read+write
-    { A::trap(code) };                            // one instruction of `granule` bytes that raises a signal
+    {A::prologue(code)};
+    {A::epilogue(code)};
+    {A::store_code(code, x, size)};       // copy `size` bytes from source to target
+    {A::load_code(code, x, slot)};        // observe the first patched bytes (at most 4) by a load at begin
+    {A::fetch(code, x, slot)};            // call the site, observe what it returns
+    {A::fetch_chosen(code, slot)};        // the same by the table of two at `scratch`, by the flag's last bit
+    {A::result(code, slot)};              // observe what a site in the stub itself has left to return
+    {A::store_flag(code, x, flag)};       // publish value in flag; true: as a release
+    {A::load_flag(code, x, slot, flag)};  // observe the flag; true: as an acquire
+    {A::pass_flag(code, x)};              // publish the flag last loaded as the flag of x
+    {A::skip_old(code, size)};            // pass over `size` bytes if the flag last loaded is last_flag
+    {A::jump(code, size)};                // a direct jump over `size` bytes
+    {A::nop(code)};                       // one instruction that does nothing
+    {A::protect(code, flag)};             // mprotect the page range: true: read+execute, false: read+write
+    {A::trap(code)};                      // one instruction of `granule` bytes that raises a signal
     // Subtracts 1 from `rounds`; goes back to offset `size` in the code unless it is 0 then, or an observation of the
     // set (bit = slot) of flags differs from last_flag, one of fetched values from last_value, or one of loaded code
     // from last_code.
-    { A::again(code, size, slots, slots, slots) };
+    {A::again(code, size, slots, slots, slots)};
 };
 
 // A back end behind values, for code that walks all four.

@@ -54,7 +54,7 @@ struct action {
     basis strength = basis::arch_text;  // how well founded it is that the step does this
     std::string_view source{};          // where that is said, if the architecture's own manual does not
     std::string_view when{};            // facts that must hold, such as "vendor=amd" or "exs!=1"
-    members paths = anything;                     // set of mapping
+    members paths = anything;           // set of mapping
 };
 
 // A link of a chain.
@@ -75,9 +75,8 @@ constexpr bool contains(members all, E member) {
     return (all >> static_cast<unsigned>(member) & 1) != 0;
 }
 
-inline constexpr members handed_over =
-    set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch, relation::third_party,
-           relation::concurrent);
+inline constexpr members handed_over = set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch,
+                                              relation::third_party, relation::concurrent);
 inline constexpr members not_new = set_of(witness::stale, witness::torn, witness::fault, witness::never_new);
 inline constexpr members broken = set_of(witness::torn, witness::fault);
 

@@ -180,7 +180,8 @@ class timeline {
         if (rules_.sync_waits && any(effect::sync, begin, at + 1, weakest)) return true;
         if (is(at, effect::clean, weakest)) return any(effect::order_clean, begin, at, weakest);
         // The code that reads the data does not depend on the flag, but where it is may.
-        const effects orders = q_.between == relation::data ? effect::order_loads : effect::order_loads | effect::depend;
+        const effects orders =
+            q_.between == relation::data ? effect::order_loads : effect::order_loads | effect::depend;
         return is(at, effect::fetch, weakest) && any(orders, begin, at, weakest);
     }
 

@@ -17,7 +17,7 @@ struct two_sm {
     static constexpr std::string_view meaning = "one thread modifies code at two locations and runs both";
     static constexpr relation between = relation::same_thread;
     static constexpr event t0[] = {{act::store_code, 0}, {act::store_code, 1}, {act::steps, 0},
-                                    {act::steps, 1},      {act::fetch, 1, 0},   {act::fetch, 0, 1}};
+                                   {act::steps, 1},      {act::fetch, 1, 0},   {act::fetch, 0, 1}};
     static constexpr program programs[] = {{t0}};
     static constexpr witness seeks[] = {witness::stale, witness::torn, witness::fault};
     static constexpr mapping paths[] = {mapping::same, mapping::alias};

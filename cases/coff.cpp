@@ -17,8 +17,7 @@ struct coff {
     static constexpr event t0[] = {{act::store_code}, {act::steps}};
     static constexpr event t1[] = {{act::fetch, 0, 0}, {act::steps}, {act::fetch, 0, 1}};
     static constexpr program programs[] = {{t0}, {t1}};
-    static constexpr witness seeks[] = {witness::new_then_old, witness::torn, witness::fault,
-                                         witness::never_new};
+    static constexpr witness seeks[] = {witness::new_then_old, witness::torn, witness::fault, witness::never_new};
     static constexpr mapping paths[] = {mapping::same, mapping::alias};
     static constexpr bool everywhere = true;
     static constexpr std::uint16_t needs_generations = 16;  // with two, later cannot be told from earlier

@@ -17,7 +17,7 @@ struct cofr {
     static constexpr event t1[] = {{act::fetch, 0, 0}, {act::steps}, {act::load_code, 0, 1}};
     static constexpr program programs[] = {{t0}, {t1}};
     static constexpr witness seeks[] = {witness::fetch_then_old_data, witness::torn, witness::fault,
-                                         witness::never_new};
+                                        witness::never_new};
     static constexpr mapping paths[] = {mapping::same, mapping::alias};
     static constexpr std::uint16_t needs_generations = 16;
 

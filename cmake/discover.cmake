@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every test of `cmodx list` becomes one CTest test, when the executable has been built.
 set(discovered ${CMAKE_BINARY_DIR}/suite_tests.cmake)
+file(GLOB discovery_reads CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ci/machines/*.toml ${CMAKE_SOURCE_DIR}/ci/cmodx_ci/*.py
+     ${CMAKE_SOURCE_DIR}/results/*/expected.toml)
 add_custom_command(
   OUTPUT ${discovered}
   COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/ci/discover --machine ${CMODX_MACHINE} --output ${discovered} --
           ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:cmodx>
-  DEPENDS cmodx ${CMAKE_SOURCE_DIR}/ci/discover
+  DEPENDS cmodx ${CMAKE_SOURCE_DIR}/ci/discover ${discovery_reads}
   COMMENT "Discovering the tests of the suite"
   VERBATIM)
 add_custom_target(cmodx_discovery ALL DEPENDS ${discovered})

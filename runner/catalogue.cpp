@@ -108,7 +108,8 @@ class builder {
                 test_case t = bare(form, site, path, from);
                 // A thread may have no place for steps, as where the modification is itself the flag.
                 if (form.takes_steps(0)) t.writer = find(p.writer);
-                if (form.programs.size() > 1 && form.takes_steps(form.programs.size() - 1)) t.executor = find(p.executor);
+                if (form.programs.size() > 1 && form.takes_steps(form.programs.size() - 1))
+                    t.executor = find(p.executor);
                 if (add(t) && from == origin::sufficient) whole.push_back(tests_.back());
             }
         }
@@ -131,7 +132,8 @@ class builder {
         for (const bool writer : {true, false}) {
             const std::size_t steps = (writer ? whole.writer : whole.executor).size();
             for (std::size_t i = 0; i < steps; ++i) {
-                if (!whole.form->everywhere && does_nothing((writer ? whole.writer : whole.executor)[i]->name)) continue;
+                if (!whole.form->everywhere && does_nothing((writer ? whole.writer : whole.executor)[i]->name))
+                    continue;
                 test_case t = whole;
                 auto& list = writer ? t.writer : t.executor;
                 t.from = origin::twin;

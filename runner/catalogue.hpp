@@ -21,8 +21,8 @@ enum class origin : std::uint8_t {
 };
 inline constexpr std::string_view origin_names[] = {"sufficient", "practice", "twin", "none"};
 inline constexpr std::string_view mapping_names[] = {"same", "alias", "flip", "poke", "process", "file"};
-inline constexpr std::string_view witness_names[] = {"stale",        "torn", "new_then_old", "second_first",
-                                                     "fetch_then_old_data", "never_new", "fault", "errno"};
+inline constexpr std::string_view witness_names[] = {
+    "stale", "torn", "new_then_old", "second_first", "fetch_then_old_data", "never_new", "fault", "errno"};
 
 // A test with what it is made of; the steps that parts() shows are the case's own.
 struct test_case {
@@ -35,9 +35,9 @@ struct test_case {
     std::vector<const step*> executor;
     origin from = origin::none;
     std::string name;
-    std::string twin_of;          // twin: the name of the whole
-    bool omits_writer = false;    // twin: whose step is left out,
-    std::string_view omits;       // and which
+    std::string twin_of;        // twin: the name of the whole
+    bool omits_writer = false;  // twin: whose step is left out,
+    std::string_view omits;     // and which
 
     test parts() const { return {&on->isa, form, site, at, path, writer, executor}; }
     bool one_thread() const { return form->between == relation::same_thread; }  // as far as the protocol goes

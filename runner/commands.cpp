@@ -32,7 +32,8 @@ class progress {
         ++done_;
         if (!shown_) return;
         const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-        const double left = elapsed / static_cast<double>(done_) * static_cast<double>(tests_ - std::min(done_, tests_));
+        const double left =
+            elapsed / static_cast<double>(done_) * static_cast<double>(tests_ - std::min(done_, tests_));
         fmt::print(stderr, "\r\033[K[{}/{}] {:.1f} tests/s, {:.0f} s left  {:.60}", done_, tests_,
                    static_cast<double>(done_) / std::max(elapsed, 1e-3), left, name);
     }
@@ -122,8 +123,8 @@ int run_selected(const run_arguments& arguments) {
     run_header header = {.machine = arguments.machine, .start = utc_now(), .command = arguments.command, .options = {}};
     run_options& options = header.options;
     if (!parse_budget(arguments.budget, options.per_test))
-        throw usage_error(fmt::format("--budget: '{}' is none of quick, default, soak, or a time such as 500ms, 2s, 5m, 1h",
-                                      arguments.budget));
+        throw usage_error(fmt::format(
+            "--budget: '{}' is none of quick, default, soak, or a time such as 500ms, 2s, 5m, 1h", arguments.budget));
     options.seed = parse_seed(arguments.seed);
     options.time_scale = arguments.time_scale;
     options.cpus = parse_cpus(arguments.cpus, here.cpus);
@@ -134,7 +135,8 @@ int run_selected(const run_arguments& arguments) {
                                           fmt::join(witness_names, " ")));
     const std::unique_ptr<report> shown = make_report(arguments.format);
     if (shown == nullptr)
-        throw usage_error(fmt::format("--format: '{}' is none of {}", arguments.format, fmt::join(report_formats, " ")));
+        throw usage_error(
+            fmt::format("--format: '{}' is none of {}", arguments.format, fmt::join(report_formats, " ")));
 
     const std::vector<test_case> all = catalogue(architecture_named(""));
     std::vector<const test_case*> tests = select(all, arguments.globs);
@@ -154,7 +156,9 @@ int run_selected(const run_arguments& arguments) {
     for (const int s : {SIGINT, SIGTERM, SIGHUP}) sigaction(s, &sa, nullptr);
     signal(SIGPIPE, SIG_IGN);
     const auto begin = std::chrono::steady_clock::now();
-    const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
+    const auto elapsed = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    };
     shown->begin(tests.size() + there.size(), described);
     for (const json& r : document->records()) shown->add(r);
     progress bar(tests.size());
@@ -174,8 +178,11 @@ int run_selected(const run_arguments& arguments) {
     const bool complete = done.size() == tests.size();
     for (const test_case* t : tests)
         if (!done.contains(t)) {
-            const record never = {.of = t, .outcome = {.is = status::missing, .reason = "the run was broken off", .witnesses = {}},
-                                  .result = {}, .complaint = {}};
+            const record never = {
+                .of = t,
+                .outcome = {.is = status::missing, .reason = "the run was broken off", .witnesses = {}},
+                .result = {},
+                .complaint = {}};
             document->add(record_json(never));
             shown->add(document->records().back());
         }

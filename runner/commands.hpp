@@ -34,8 +34,8 @@ int list_tests(const list_arguments& arguments);
 struct run_arguments {
     std::vector<std::string> globs;
     std::string budget = "default";
-    std::string seed;          // empty: drawn
-    std::string cpus;          // such as 0,2-3; empty: all that this process may use
+    std::string seed;  // empty: drawn
+    std::string cpus;  // such as 0,2-3; empty: all that this process may use
     std::string format = "table";
     std::string output;
     std::string resume;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "runner/commands.hpp"
 #include "runner/linux/init.hpp"
@@ -32,7 +32,9 @@ void add_run(CLI::App& app, int& code, const std::vector<std::string>& command_l
     command->add_option("--machine", arguments->machine, "Name of the machine in the document");
     command->add_option("--time-scale", arguments->time_scale, "Stretch budgets and limits for a slow machine")
         ->check(CLI::Range(0.01, 1000.0));
-    command->add_option("--expect-fail", arguments->expect_fail, "Succeed if and only if the tests fail, by these witnesses")
+    command
+        ->add_option("--expect-fail", arguments->expect_fail,
+                     "Succeed if and only if the tests fail, by these witnesses")
         ->delimiter(',');
     command->callback([arguments, &code] { code = cmodx::run_selected(*arguments); });
 }
@@ -45,20 +47,25 @@ void add_facts(CLI::App& app, int& code) {
 }
 
 void add_verdict(CLI::App& app, int& code) {
-    auto* const command = app.add_subcommand("verdict", "Print what an architecture says of tests, without running them");
+    auto* const command =
+        app.add_subcommand("verdict", "Print what an architecture says of tests, without running them");
     auto arguments = std::make_shared<cmodx::verdict_arguments>();
-    command->add_option("name", arguments->names, "shape+site+mapping+writer[+executor], with any steps; - alone reads names by lines")
+    command
+        ->add_option("name", arguments->names,
+                     "shape+site+mapping+writer[+executor], with any steps; - alone reads names by lines")
         ->required();
     command->add_option("--arch", arguments->architecture, "Any of the four architectures; this binary's if not given");
-    command->add_option("--facts", arguments->facts,
-                        "What is known of the machine, such as idc=0,dic=0, or 'here' for this one; if not given, nothing: "
-                        "the verdict then promises no more than the weakest machine does");
+    command->add_option(
+        "--facts", arguments->facts,
+        "What is known of the machine, such as idc=0,dic=0, or 'here' for this one; if not given, nothing: "
+        "the verdict then promises no more than the weakest machine does");
     command->add_flag("--json", arguments->as_json, "One line of JSON a name");
     command->callback([arguments, &code] { code = cmodx::show_verdicts(*arguments); });
 }
 
 void add_explain(CLI::App& app, int& code) {
-    auto* const command = app.add_subcommand("explain", "Print what a test does, its code, and the verdict on every architecture");
+    auto* const command =
+        app.add_subcommand("explain", "Print what a test does, its code, and the verdict on every architecture");
     auto arguments = std::make_shared<cmodx::explain_arguments>();
     command->add_option("name", arguments->name, "shape+site+mapping+writer[+executor], with any steps")->required();
     command->add_option("--arch", arguments->architecture,
@@ -67,7 +74,8 @@ void add_explain(CLI::App& app, int& code) {
 }
 
 void add_bench(CLI::App& app, int& code) {
-    auto* const command = app.add_subcommand("bench", "Measure: 'engine', the rate of the hot loops beside a bare call");
+    auto* const command =
+        app.add_subcommand("bench", "Measure: 'engine', the rate of the hot loops beside a bare call");
     auto arguments = std::make_shared<cmodx::bench_arguments>();
     command->add_option("what", arguments->what, "engine");
     command->add_option("--seconds", arguments->seconds, "Time in all")->check(CLI::Range(0.1, 3600.0));

@@ -52,8 +52,8 @@ void run_one(const test_case& t, const environment& here, const run_options& opt
                            .seed = r.seed,
                            .exclusive = must_be_exclusive(t, facts),
                            .enough = forbidden ? enough_forbidden : enough_allowed};
-    const auto limit = std::chrono::nanoseconds(
-        static_cast<std::int64_t>((2 * seconds + grace_seconds * options.time_scale) * 1e9));
+    const auto limit =
+        std::chrono::nanoseconds(static_cast<std::int64_t>((2 * seconds + grace_seconds * options.time_scale) * 1e9));
     std::array<std::byte, sizeof(trial_result)> bytes = {};
     const isolated came = run_isolated(bytes, limit, [&](std::span<std::byte> out) {
         trial_result result;
@@ -76,7 +76,8 @@ void run_one(const test_case& t, const environment& here, const run_options& opt
             break;
         case isolated::end::timed_out:
             r.outcome.is = status::timeout;
-            r.outcome.reason = fmt::format("still running after {:.1f} s", std::chrono::duration<double>(limit).count());
+            r.outcome.reason =
+                fmt::format("still running after {:.1f} s", std::chrono::duration<double>(limit).count());
             break;
         case isolated::end::silent:
             r.outcome.is = status::error;

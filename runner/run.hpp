@@ -22,7 +22,7 @@ bool parse_budget(std::string_view text, budget& result);
 struct run_options {
     budget per_test;
     std::uint64_t seed = 0;
-    double time_scale = 1;          // stretches budgets and limits for slow machines
+    double time_scale = 1;  // stretches budgets and limits for slow machines
     std::vector<unsigned> cpus;
 };
 

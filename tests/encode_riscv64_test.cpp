@@ -22,7 +22,10 @@ using namespace cmodx::riscv64;
 constexpr reg x(unsigned n) { return reg{static_cast<std::uint8_t>(n)}; }
 
 // What riscv64-linux-gnu-as -march=rv64gc_zihintpause and ld (binutils 2.40) make of the text beside each.
-constexpr struct { std::uint32_t encoded, golden; const char* text; } golden[] = {
+constexpr struct {
+    std::uint32_t encoded, golden;
+    const char* text;
+} golden[] = {
     {lui(x(10), 0xfffff), 0xfffff537, "lui a0,0xfffff"},
     {auipc(x(31), 0x80000), 0x80000f97, "auipc t6,0x80000"},
     {addi(x(2), x(2), -32), 0xfe010113, "addi sp,sp,-32"},
@@ -114,8 +117,10 @@ std::vector<std::string> disassemble(const std::vector<std::uint32_t>& words) {
     }
     const std::string file = testing::TempDir() + "cmodx_riscv64_" + std::to_string(getpid());
     std::ofstream(file, std::ios::binary) << bytes;
-    const std::string command = "riscv64-linux-gnu-objdump -z -D -b binary -m riscv:rv64 -M no-aliases,numeric"
-                                " --adjust-vma=" + std::to_string(base) + " " + file;
+    const std::string command =
+        "riscv64-linux-gnu-objdump -z -D -b binary -m riscv:rv64 -M no-aliases,numeric"
+        " --adjust-vma=" +
+        std::to_string(base) + " " + file;
     std::vector<std::string> texts(words.size());
     FILE* pipe = popen(command.c_str(), "r");
     char line[256];
@@ -138,8 +143,9 @@ std::vector<std::string> disassemble(const std::vector<std::uint32_t>& words) {
 std::string expected_at(const sample& s, std::size_t index) {
     if (!s.relative) return s.text;
     char target[24];
-    std::snprintf(target, sizeof target, "0x%llx", static_cast<unsigned long long>(
-                  base + index * cell + static_cast<std::uint64_t>(std::int64_t{s.offset})));
+    std::snprintf(
+        target, sizeof target, "0x%llx",
+        static_cast<unsigned long long>(base + index * cell + static_cast<std::uint64_t>(std::int64_t{s.offset})));
     return s.text + target;
 }
 
@@ -161,9 +167,9 @@ std::vector<sample> every_sample() {
     using reserve = std::uint32_t (*)(reg, reg, order);
     const std::map<std::string, immediate> arithmetic = {
         {"addi", addi}, {"addiw", addiw}, {"xori", xori}, {"ori", ori}, {"andi", andi}};
-    const std::map<std::string, immediate> memory = {
-        {"lb", lb},   {"lh", lh},   {"lw", lw}, {"ld", ld}, {"lbu", lbu}, {"lhu", lhu},
-        {"lwu", lwu}, {"jalr", jalr}, {"sb", sb}, {"sh", sh}, {"sw", sw},   {"sd", sd}};
+    const std::map<std::string, immediate> memory = {{"lb", lb},   {"lh", lh},   {"lw", lw},   {"ld", ld},
+                                                     {"lbu", lbu}, {"lhu", lhu}, {"lwu", lwu}, {"jalr", jalr},
+                                                     {"sb", sb},   {"sh", sh},   {"sw", sw},   {"sd", sd}};
     const std::map<std::string, immediate> branches = {{"beq", beq}, {"bne", bne}, {"bltu", bltu}, {"bgeu", bgeu}};
     const std::map<std::string, shifted> shifts = {{"slli", slli}, {"srli", srli}, {"srliw", srliw}};
     const std::map<std::string, three> registers = {
@@ -182,8 +188,8 @@ std::vector<sample> every_sample() {
                 all.push_back({emit(x(a), x(b), i), text + ab + "," + std::to_string(i)});
             }
             for (const auto& [text, emit] : memory) {
-                all.push_back({emit(x(a), x(b), i),
-                               text + " " + name(a) + "," + std::to_string(i) + "(" + name(b) + ")"});
+                all.push_back(
+                    {emit(x(a), x(b), i), text + " " + name(a) + "," + std::to_string(i) + "(" + name(b) + ")"});
             }
         }
         for (const std::int32_t i : {0, 2, -2, 30, 32, 1024, 2048, -2048, 4094, -4096}) {
@@ -225,8 +231,8 @@ std::vector<sample> every_sample() {
     }
     for (unsigned bit = 1; bit < 11; ++bit) all.push_back({c_j(1 << bit), "c.j ", true, 1 << bit});
     all.push_back({c_j(-2048), "c.j ", true, -2048});
-    const std::string sets[] = {"unknown", "w", "r", "rw", "o", "ow", "or", "orw", "i", "iw", "ir", "irw", "io", "iow",
-                                "ior", "iorw"};
+    const std::string sets[] = {"unknown", "w",  "r",  "rw",  "o",  "ow",  "or",  "orw",
+                                "i",       "iw", "ir", "irw", "io", "iow", "ior", "iorw"};
     for (unsigned before = 1; before < 16; ++before) {
         for (unsigned after = 1; after < 16; ++after) {
             all.push_back({fence(before, after), "fence " + sets[before] + "," + sets[after]});

@@ -66,7 +66,7 @@ std::string difference(const std::vector<std::uint8_t>& bytes, const std::string
 }
 
 class samples {
-public:
+  public:
     template <class Emit, class... Arguments>
     void add(std::string text, Emit emit, Arguments... arguments) {
         std::uint8_t bytes[16] = {};
@@ -86,19 +86,30 @@ using one_place = void (*)(code_buffer&, memory);
 using plain = void (*)(code_buffer&);
 
 void add_registers(samples& s) {
-    const struct { const char* name; two_registers narrow, wide; } forms[] = {
+    const struct {
+        const char* name;
+        two_registers narrow, wide;
+    } forms[] = {
         {"mov", mov_r32_r32, mov_r64_r64}, {"add", add_r32_r32, add_r64_r64},    {"or", or_r32_r32, or_r64_r64},
         {"and", and_r32_r32, and_r64_r64}, {"sub", sub_r32_r32, sub_r64_r64},    {"xor", xor_r32_r32, xor_r64_r64},
         {"cmp", cmp_r32_r32, cmp_r64_r64}, {"test", test_r32_r32, test_r64_r64}, {"xchg", nullptr, xchg_r64_r64},
     };
-    const struct { const char* name; register_immediate narrow, wide; bool bits; } immediates[] = {
+    const struct {
+        const char* name;
+        register_immediate narrow, wide;
+        bool bits;
+    } immediates[] = {
         {"add", add_r32_imm, add_r64_imm, false}, {"or", or_r32_imm, or_r64_imm, true},
         {"and", and_r32_imm, and_r64_imm, true},  {"sub", sub_r32_imm, sub_r64_imm, false},
         {"xor", xor_r32_imm, xor_r64_imm, true},  {"cmp", cmp_r32_imm, cmp_r64_imm, false},
     };
-    const struct { const char* name; one_register emit; const std::string* names; } singles[] = {
-        {"inc", inc_r32, r32},   {"inc", inc_r64, r64},  {"dec", dec_r32, r32}, {"dec", dec_r64, r64},
-        {"push", push_r64, r64}, {"pop", pop_r64, r64},  {"call", call_r64, r64}, {"jmp", jmp_r64, r64},
+    const struct {
+        const char* name;
+        one_register emit;
+        const std::string* names;
+    } singles[] = {
+        {"inc", inc_r32, r32},   {"inc", inc_r64, r64}, {"dec", dec_r32, r32},   {"dec", dec_r64, r64},
+        {"push", push_r64, r64}, {"pop", pop_r64, r64}, {"call", call_r64, r64}, {"jmp", jmp_r64, r64},
     };
     for (unsigned d = 0; d < 16; ++d) {
         const reg to{static_cast<std::uint8_t>(d)};
@@ -130,19 +141,32 @@ void add_registers(samples& s) {
 }
 
 void add_memory(samples& s) {
-    const struct { const char *name, *size; load emit; const std::string* names; } loads[] = {
-        {"movzx", "byte ptr ", movzx_r32_m8, r32}, {"movzx", "word ptr ", movzx_r32_m16, r32},
-        {"mov", "dword ptr ", mov_r32_m32, r32},   {"mov", "qword ptr ", mov_r64_m64, r64},
+    const struct {
+        const char *name, *size;
+        load emit;
+        const std::string* names;
+    } loads[] = {
+        {"movzx", "byte ptr ", movzx_r32_m8, r32},
+        {"movzx", "word ptr ", movzx_r32_m16, r32},
+        {"mov", "dword ptr ", mov_r32_m32, r32},
+        {"mov", "qword ptr ", mov_r64_m64, r64},
         {"lea", "", lea_r64_m, r64},
     };
-    const struct { const char *name, *size; store emit; const std::string* names; } stores[] = {
+    const struct {
+        const char *name, *size;
+        store emit;
+        const std::string* names;
+    } stores[] = {
         {"mov", "byte ptr ", mov_m8_r8, r8},       {"mov", "word ptr ", mov_m16_r16, r16},
         {"mov", "dword ptr ", mov_m32_r32, r32},   {"mov", "qword ptr ", mov_m64_r64, r64},
         {"xchg", "dword ptr ", xchg_m32_r32, r32}, {"xchg", "qword ptr ", xchg_m64_r64, r64},
         {"or", "qword ptr ", or_m64_r64, r64},
     };
-    const struct { const char* name; one_place emit; } singles[] = {
-        {"call qword ptr ", call_m64}, {"jmp qword ptr ", jmp_m64},           {"clflush byte ptr ", clflush},
+    const struct {
+        const char* name;
+        one_place emit;
+    } singles[] = {
+        {"call qword ptr ", call_m64}, {"jmp qword ptr ", jmp_m64},          {"clflush byte ptr ", clflush},
         {"clwb byte ptr ", clwb},      {"clflushopt byte ptr ", clflushopt},
     };
     for (unsigned b = 0; b < 16; ++b) {
@@ -186,15 +210,34 @@ void add_the_rest(samples& s) {
         s.add("or eax, " + digits(static_cast<std::uint32_t>(displacement)), or_eax_imm32,
               static_cast<std::uint32_t>(displacement));
     }
-    const struct { const char* text; plain emit; } fixed[] = {
-        {"pushfq", pushfq}, {"rep movsb byte ptr [rdi], byte ptr [rsi]", rep_movsb}, {"ret", ret}, {"iretq", iretq},
-        {"syscall", cmodx::x86_64::syscall}, {"int3", int3}, {"ud2", ud2}, {"pause", cmodx::x86_64::pause},
-        {"lfence", lfence}, {"mfence", mfence}, {"sfence", sfence}, {"cpuid", cpuid}, {"rdtscp", rdtscp},
+    const struct {
+        const char* text;
+        plain emit;
+    } fixed[] = {
+        {"pushfq", pushfq},
+        {"rep movsb byte ptr [rdi], byte ptr [rsi]", rep_movsb},
+        {"ret", ret},
+        {"iretq", iretq},
+        {"syscall", cmodx::x86_64::syscall},
+        {"int3", int3},
+        {"ud2", ud2},
+        {"pause", cmodx::x86_64::pause},
+        {"lfence", lfence},
+        {"mfence", mfence},
+        {"sfence", sfence},
+        {"cpuid", cpuid},
+        {"rdtscp", rdtscp},
     };
     for (const auto& f : fixed) s.add(f.text, f.emit);
-    const char* nops[] = {"nop", "nop", "nop dword ptr [rax]", "nop dword ptr [rax]",
-                          "nop dword ptr [rax + rax]", "nop word ptr [rax + rax]", "nop dword ptr [rax]",
-                          "nop dword ptr [rax + rax]", "nop word ptr [rax + rax]"};
+    const char* nops[] = {"nop",
+                          "nop",
+                          "nop dword ptr [rax]",
+                          "nop dword ptr [rax]",
+                          "nop dword ptr [rax + rax]",
+                          "nop word ptr [rax + rax]",
+                          "nop dword ptr [rax]",
+                          "nop dword ptr [rax + rax]",
+                          "nop word ptr [rax + rax]"};
     for (std::size_t length = 1; length <= 9; ++length) s.add(nops[length - 1], nop, length, std::uint32_t{0});
     s.add("nop dword ptr [rax + rax + 0x7f]", nop, std::size_t{5}, std::uint32_t{0x7f});
     s.add("nop word ptr [rax + rax + 0x12345678]", nop, std::size_t{9}, std::uint32_t{0x12345678});

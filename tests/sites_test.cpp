@@ -134,12 +134,11 @@ std::int32_t sign_extended(std::uint32_t value, unsigned bits) {
 // How an architecture's imm and branch are read back, from the manuals and not from the encoders.
 struct reading {
     std::string_view name;
-    std::uint32_t (*value)(std::uint32_t patch);             // what imm returns
-    std::int32_t (*target)(std::uint32_t patch);             // where branch leads, from the first byte of the patch
+    std::uint32_t (*value)(std::uint32_t patch);  // what imm returns
+    std::int32_t (*target)(std::uint32_t patch);  // where branch leads, from the first byte of the patch
 };
 const reading readings[] = {
-    {"x86_64", [](std::uint32_t p) { return p; },
-     [](std::uint32_t p) { return 4 + static_cast<std::int32_t>(p); }},
+    {"x86_64", [](std::uint32_t p) { return p; }, [](std::uint32_t p) { return 4 + static_cast<std::int32_t>(p); }},
     {"aarch64", [](std::uint32_t p) { return p >> 5 & 0xffff; },
      [](std::uint32_t p) { return 4 * sign_extended(p & 0x3ffffff, 26); }},
     {"riscv64", [](std::uint32_t p) { return p >> 12; },
@@ -151,9 +150,7 @@ const reading readings[] = {
      [](std::uint32_t p) { return 8 + 4 * sign_extended(p & 0xffffff, 24); }},
 };
 
-const reading& reading_of(const architecture& a) {
-    return *std::ranges::find(readings, a.name, &reading::name);
-}
+const reading& reading_of(const architecture& a) { return *std::ranges::find(readings, a.name, &reading::name); }
 
 TEST(sites, imm_holds_the_token_and_a_mixture_is_none) {
     for (const architecture& a : architectures) {

@@ -31,7 +31,7 @@ word address_of(const void* pointer) { return reinterpret_cast<word>(pointer); }
 
 // Memory that is readable, writable and executable for a stub and, in its second half, for a site.
 class bench {
-public:
+  public:
     bench() {
         void* got = mmap(nullptr, 2 * area, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (got == MAP_FAILED) std::abort();
@@ -192,7 +192,8 @@ TEST(stub, every_step_that_this_machine_has_returns_and_keeps_the_flag) {
             EXPECT_EQ(b.observed(0), 0x87654321u);
             EXPECT_EQ(b.observed(1), 0x11223344u);
             EXPECT_EQ(b.observed(2), token(0, isa::sites[0].token_bits));
-            EXPECT_EQ(b.frame[word_of(field::site, x)], address_of(b.site + isa::sites[0].entry));  // which addr rewrites
+            EXPECT_EQ(b.frame[word_of(field::site, x)],
+                      address_of(b.site + isa::sites[0].entry));  // which addr rewrites
         }
     }
     if (!absent.empty()) RecordProperty("absent", absent);

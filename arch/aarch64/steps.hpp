@@ -15,8 +15,7 @@ enum class address : bool { executable, writable };
 template <unsigned LineField, std::uint32_t (*Operation)(xreg), address By = address::executable>
 constexpr void each_line(code_buffer& code, location x) {
     append(code, load(x0, field::begin, x), load(x1, field::end, x));
-    if (By == address::writable)
-        append(code, sub(x1, x1, x0), load(x0, field::target, x), add(x1, x1, x0));
+    if (By == address::writable) append(code, sub(x1, x1, x0), load(x0, field::target, x), add(x1, x1, x0));
     append(code, mrs(x2, system_register::ctr_el0), ubfx(x2, x2, LineField, 4));
     append(code, movz(x3, 4), lslv(x3, x3, x2));    // the bytes of a line
     append(code, sub(x4, x3, 1), bic(x0, x0, x4));  // the first line

@@ -10,8 +10,40 @@
 
 namespace cmodx::riscv64 {
 
-enum class reg : std::uint8_t { zero, ra, sp, gp, tp, t0, t1, t2, s0, s1, a0, a1, a2, a3, a4, a5,
-                                a6, a7, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, t3, t4, t5, t6 };
+enum class reg : std::uint8_t {
+    zero,
+    ra,
+    sp,
+    gp,
+    tp,
+    t0,
+    t1,
+    t2,
+    s0,
+    s1,
+    a0,
+    a1,
+    a2,
+    a3,
+    a4,
+    a5,
+    a6,
+    a7,
+    s2,
+    s3,
+    s4,
+    s5,
+    s6,
+    s7,
+    s8,
+    s9,
+    s10,
+    s11,
+    t3,
+    t4,
+    t5,
+    t6
+};
 
 // The sets of FENCE, or-ed together.
 inline constexpr std::uint32_t set_w = 1, set_r = 2, set_o = 4, set_i = 8;
@@ -114,7 +146,7 @@ constexpr std::uint32_t bgeu(reg s, reg t, std::int32_t offset) { return b_type(
 constexpr std::uint32_t fence(std::uint32_t before, std::uint32_t after) {
     return unsigned_field(before, 4) << 24 | unsigned_field(after, 4) << 20 | 0x0f;
 }
-constexpr std::uint32_t fence_i() { return 0x0000100f; }  // Zifencei
+constexpr std::uint32_t fence_i() { return 0x0000100f; }     // Zifencei
 constexpr std::uint32_t pause() { return fence(set_w, 0); }  // Zihintpause
 constexpr std::uint32_t ecall() { return 0x00000073; }
 constexpr std::uint32_t ebreak() { return 0x00100073; }
@@ -159,8 +191,8 @@ constexpr std::uint16_t c_j(std::int32_t offset) {
     require((offset & 1) == 0);
     const std::uint32_t i = signed_field(offset, 12);
     return static_cast<std::uint16_t>(0xa001 | (i >> 11 & 1) << 12 | (i >> 4 & 1) << 11 | (i >> 8 & 3) << 9 |
-                                      (i >> 10 & 1) << 8 | (i >> 6 & 1) << 7 | (i >> 7 & 1) << 6 |
-                                      (i >> 1 & 7) << 3 | (i >> 5 & 1) << 2);
+                                      (i >> 10 & 1) << 8 | (i >> 6 & 1) << 7 | (i >> 7 & 1) << 6 | (i >> 1 & 7) << 3 |
+                                      (i >> 5 & 1) << 2);
 }
 
 }  // namespace cmodx::riscv64

@@ -12,8 +12,24 @@ namespace cmodx::x86_64 {
 
 enum class reg : std::uint8_t { ax, cx, dx, bx, sp, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15 };
 
-enum class xmm : std::uint8_t { xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7,
-                                xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15 };
+enum class xmm : std::uint8_t {
+    xmm0,
+    xmm1,
+    xmm2,
+    xmm3,
+    xmm4,
+    xmm5,
+    xmm6,
+    xmm7,
+    xmm8,
+    xmm9,
+    xmm10,
+    xmm11,
+    xmm12,
+    xmm13,
+    xmm14,
+    xmm15
+};
 
 enum class condition : std::uint8_t { o, no, b, ae, e, ne, be, a, s, ns, p, np, l, ge, le, g };
 
@@ -243,14 +259,14 @@ constexpr void nop(code_buffer& c, std::size_t length, std::uint32_t operand = 0
     require(length >= 1 && length <= 9);
     if (length == 2 || length == 6 || length == 9) c.byte(0x66);
     switch (length) {
-    case 1:
-    case 2: c.byte(0x90); break;
-    case 3: c.little(0x001f0f, 3); break;
-    case 4: c.little(0x401f0f, 3); break;
-    case 5:
-    case 6: c.little(0x00441f0f, 4); break;
-    case 7: c.little(0x801f0f, 3); break;
-    default: c.little(0x00841f0f, 4); break;
+        case 1:
+        case 2: c.byte(0x90); break;
+        case 3: c.little(0x001f0f, 3); break;
+        case 4: c.little(0x401f0f, 3); break;
+        case 5:
+        case 6: c.little(0x00441f0f, 4); break;
+        case 7: c.little(0x801f0f, 3); break;
+        default: c.little(0x00841f0f, 4); break;
     }
     const std::size_t room = length >= 7 ? 4 : length >= 4 ? 1 : 0;
     require(room == 4 || operand < 1u << (8 * room));

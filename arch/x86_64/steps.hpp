@@ -57,9 +57,9 @@ constexpr void emit_flush(code_buffer& c, location x) {
 }
 
 constexpr void emit_membarrier(code_buffer& c, location) {
-    mov_r32_imm32(c, reg::di, 1u << 5);    // MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE
-    xor_r32_r32(c, reg::si, reg::si);      // flags
-    xor_r32_r32(c, reg::dx, reg::dx);      // cpu
+    mov_r32_imm32(c, reg::di, 1u << 5);  // MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE
+    xor_r32_r32(c, reg::si, reg::si);    // flags
+    xor_r32_r32(c, reg::dx, reg::dx);    // cpu
     system_call(c, 324);
 }
 
@@ -91,8 +91,7 @@ inline constexpr step steps[] = {
     {"jmp", "Takes a direct jump to the next instruction.", "", emit_jmp},
     // Intel SDM vol. 3A, "Serializing Instructions"; AMD APM vol. 2, "Serializing Instructions".
     {"cpuid", "Executes CPUID, which serializes; under a hypervisor it leaves the guest.", "", emit_cpuid},
-    {"serialize", "Serializes, and does nothing else.", "serialize",
-     [](code_buffer& c, location) { serialize(c); }},
+    {"serialize", "Serializes, and does nothing else.", "serialize", [](code_buffer& c, location) { serialize(c); }},
     {"iret", "Returns to the next instruction by IRETQ, which serializes.", "", emit_iret},
     // AMD APM vol. 2, "Serializing Instructions" lists MFENCE; Intel's list does not.
     {"mfence", "Orders earlier loads and stores before later ones; serializes on AMD, not on Intel.", "",
@@ -103,7 +102,9 @@ inline constexpr step steps[] = {
      [](code_buffer& c, location) { sfence(c); }},
     // Intel SDM vol. 3A, "Locked Atomic Operations": not to be used to fetch data written as instructions.
     {"lock", "Orders memory by a locked OR to the stack; does not serialize.", "",
-     [](code_buffer& c, location) { lock_or_m32_imm8(c, {reg::sp, -4}, 0); }},
+     [](code_buffer& c, location) {
+         lock_or_m32_imm8(c, {reg::sp, -4}, 0);
+     }},
     {"clflush", "Writes back and invalidates each line of 64 bytes of the range.", "clflush", emit_flush<clflush>},
     {"clflushopt", "As clflush, the lines in no particular order.", "clflushopt", emit_flush<clflushopt>},
     {"clear_cache", "Nothing: the compiler's __builtin___clear_cache emits no instruction here.", "", emit_nothing},

@@ -9,12 +9,12 @@
 namespace cmodx {
 
 // A member that the type has, or else this.
-#define CMODX_MEMBER_OR(type, member, otherwise) \
-    [] {                                         \
+#define CMODX_MEMBER_OR(type, member, otherwise)  \
+    [] {                                          \
         if constexpr (requires { type::member; }) \
-            return type::member;                 \
-        else                                     \
-            return otherwise;                    \
+            return type::member;                  \
+        else                                      \
+            return otherwise;                     \
     }()
 
 template <class S>

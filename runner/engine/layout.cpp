@@ -137,8 +137,7 @@ const char* layout::lay_out(const platform::code_memory& memory, batch& b, unsig
         lay_out_frame(l, b, i, slot);
         const std::size_t program = program_of(form, t);
         l.run = own_[program] != nullptr ? own_[program] : stubs_[program];
-        if (form.noisy)
-            l.frame[word_of(field::flag, 1)] = reinterpret_cast<std::uintptr_t>(memory.writable) + beside;
+        if (form.noisy) l.frame[word_of(field::flag, 1)] = reinterpret_cast<std::uintptr_t>(memory.writable) + beside;
     }
     return error_;
 }

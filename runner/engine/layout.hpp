@@ -55,7 +55,7 @@ class layout {
     platform::code_memory memory_{};
     std::array<std::size_t, locations> patched_{};  // offset of the modified bytes in the memory
     std::array<std::size_t, locations> entry_{};
-    std::array<stub, most_programs> own_{};         // by program, those that contain a location
+    std::array<stub, most_programs> own_{};  // by program, those that contain a location
     const char* error_ = nullptr;
 };
 

@@ -13,7 +13,8 @@ inline outcome count_round(worker& w, const lane& l, const round_view& r) {
     ++w.counts.count[static_cast<std::size_t>(what)];
     ++w.counts.rounds;
     if (l.observed(traits<S>::first_fetch) != l.last_value) ++w.counts.transitions;
-    if (what >= outcome::first_witness) [[unlikely]] note_first(w, l, what, r.flag());
+    if (what >= outcome::first_witness) [[unlikely]]
+        note_first(w, l, what, r.flag());
     return what;
 }
 

@@ -26,19 +26,19 @@ constexpr outcome outcome_of(witness w) {
 }
 
 inline constexpr std::array<std::string_view, outcomes> outcome_names = {
-    "current",      "newer", "ambiguous", "stale", "torn", "new_then_old", "second_first", "fetch_then_old_data",
+    "current",   "newer", "ambiguous", "stale", "torn", "new_then_old", "second_first", "fetch_then_old_data",
     "never_new", "fault", "errno"};
 
 // The round that showed a test's first witness.
 struct first_witness {
     bool present = false;
     outcome what = outcome::current;
-    std::uint32_t flag = 0;                     // generation published when the round began
+    std::uint32_t flag = 0;  // generation published when the round began
     std::array<std::uint64_t, observations> observed{};
-    std::array<std::uint8_t, 16> bytes{};       // the modified bytes, loaded after the round
+    std::array<std::uint8_t, 16> bytes{};  // the modified bytes, loaded after the round
     std::uint8_t bytes_size = 0;
-    std::int32_t signal = 0;                    // fault: number of the signal
-    std::uint64_t address_offset = 0;           // fault: program counter minus the site's entry, modulo 2^64
+    std::int32_t signal = 0;           // fault: number of the signal
+    std::uint64_t address_offset = 0;  // fault: program counter minus the site's entry, modulo 2^64
 };
 
 // Counts of one thread, batch or test; they add up.

@@ -87,7 +87,8 @@ void conclude(worker& w) {
     const std::uint32_t value = l.observed(traits<S>::first_fetch);
     if (value != l.last_value) ++w.counts.transitions;
     l.last_value = value;
-    if (what >= outcome::first_witness) [[unlikely]] note_first(w, l, what, round);
+    if (what >= outcome::first_witness) [[unlikely]]
+        note_first(w, l, what, round);
 }
 
 // Waits for the others; false when the batch has ended.

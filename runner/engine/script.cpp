@@ -94,7 +94,8 @@ bool script::expect(std::uint32_t value, std::uint32_t g) {
     if (what != outcome::current && !counts_->first.present) {
         first_witness& first = counts_->first;
         first = {.present = true, .what = what, .flag = g, .observed = {value}, .bytes = {}};
-        first.bytes_size = static_cast<std::uint8_t>(std::min<std::size_t>(test_->site->patch_size, first.bytes.size()));
+        first.bytes_size =
+            static_cast<std::uint8_t>(std::min<std::size_t>(test_->site->patch_size, first.bytes.size()));
         std::memcpy(first.bytes.data(), executable_, first.bytes_size);
     }
     seen_ = true;

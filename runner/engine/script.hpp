@@ -76,8 +76,9 @@ class script {
     script_words& words() { return *words_; }
     // Waits until `what` is `wanted`; false: it has taken too long, or the other thread has given up.
     bool wait_for(const std::atomic<std::uint32_t>& what, std::uint32_t wanted);
-    // Runs other() on the i-th CPU in a thread of its own, and mine() here meanwhile. A fault ends the one it is in, and
-    // counts; on_trap is asked first, and true means that the fault is part of the plan and the function begins anew.
+    // Runs other() on the i-th CPU in a thread of its own, and mine() here meanwhile. A fault ends the one it is in,
+    // and counts; on_trap is asked first, and true means that the fault is part of the plan and the function begins
+    // anew.
     template <class F, class G>
     void together(std::size_t i, F&& other, G&& mine);
 
@@ -87,7 +88,15 @@ class script {
     friend trial_result run_script(const test& t, const trial_options& options);
 
     using stub = void (*)(std::uintptr_t* frame);
-    enum stubs : std::uint8_t { modify_stub, all_stub, first_stub, second_stub, publish_stub, executor_stub, stub_count };
+    enum stubs : std::uint8_t {
+        modify_stub,
+        all_stub,
+        first_stub,
+        second_stub,
+        publish_stub,
+        executor_stub,
+        stub_count
+    };
 
     void trial(const test& t, const trial_options& options);
     void prepare();
@@ -155,23 +164,37 @@ class define_script {
   private:
     // What a type need not say.
     static constexpr std::span<const implied_step> implied() {
-        if constexpr (requires { S::implied; }) return S::implied;
-        else return {};
+        if constexpr (requires { S::implied; })
+            return S::implied;
+        else
+            return {};
     }
-    static consteval bool maps() { return requires { requires S::maps; }; }
-    static consteval bool twins() { return requires { requires S::twins; }; }
-    static consteval bool steps() { return !requires { requires S::without_steps; }; }
+    static consteval bool maps() {
+        return requires { requires S::maps; };
+    }
+    static consteval bool twins() {
+        return requires { requires S::twins; };
+    }
+    static consteval bool steps() {
+        return !requires { requires S::without_steps; };
+    }
     static consteval unsigned cpus() {
-        if constexpr (requires { S::cpus; }) return S::cpus;
-        else return 1;
+        if constexpr (requires { S::cpus; })
+            return S::cpus;
+        else
+            return 1;
     }
     static consteval relation protocols() {
-        if constexpr (requires { S::protocols; }) return S::protocols;
-        else return S::between;
+        if constexpr (requires { S::protocols; })
+            return S::protocols;
+        else
+            return S::between;
     }
     static consteval std::string_view site() {
-        if constexpr (requires { S::site; }) return S::site;
-        else return "imm";
+        if constexpr (requires { S::site; })
+            return S::site;
+        else
+            return "imm";
     }
 
     scripted scripted_{.run = S::script,

@@ -52,13 +52,13 @@ struct implied_step {
 struct scripted {
     void (*run)(script&);
     std::span<const implied_step> implied;
-    std::string_view needs;      // key of the fact that must be "1"; empty: nothing
-    unsigned cpus;               // how many it needs
-    bool maps;                   // makes its own memory
-    bool steps;                  // is tried with protocols
-    relation protocols;          // with those for this
-    bool twins;                  // and with their twins, by the first mapping
-    std::string_view site;       // the one it is tried at
+    std::string_view needs;  // key of the fact that must be "1"; empty: nothing
+    unsigned cpus;           // how many it needs
+    bool maps;               // makes its own memory
+    bool steps;              // is tried with protocols
+    relation protocols;      // with those for this
+    bool twins;              // and with their twins, by the first mapping
+    std::string_view site;   // the one it is tried at
 };
 
 inline constexpr std::size_t most_programs = 3;
@@ -69,17 +69,17 @@ struct shape {
     std::string_view meaning;
     relation between;
     std::span<const program> programs;
-    std::span<const witness> seeks;            // what it looks for, the first above all
+    std::span<const witness> seeks;  // what it looks for, the first above all
     std::span<const mapping> paths;
-    bool everywhere;                           // at every site, with twins and what people use at every mapping
-    bool sweeps_placement;                     // also at every offset around the boundaries
-    std::uint16_t needs_generations;           // a site must tell so many apart
-    std::string_view only_site;                // the one site that it is about; empty: all that are not data
-    placement at;                              // the one placement that it is about
-    bool waits;                                // its observers can leave the site alone while it is modified
-    bool noisy;                                // the flag of location 1 lies beside the code of location 0
-    bool led_into;                             // location 0 is entered through what stands before it
-    bool together;                             // its threads start each round together and are judged together
+    bool everywhere;                  // at every site, with twins and what people use at every mapping
+    bool sweeps_placement;            // also at every offset around the boundaries
+    std::uint16_t needs_generations;  // a site must tell so many apart
+    std::string_view only_site;       // the one site that it is about; empty: all that are not data
+    placement at;                     // the one placement that it is about
+    bool waits;                       // its observers can leave the site alone while it is modified
+    bool noisy;                       // the flag of location 1 lies beside the code of location 0
+    bool led_into;                    // location 0 is entered through what stands before it
+    bool together;                    // its threads start each round together and are judged together
     std::array<void (*)(worker&), most_programs> loops;  // the hot loop of each thread, instantiated for the shape
 
     // Whether thread `index` has a place for the protocol's steps.
@@ -101,7 +101,7 @@ struct shape {
         return false;
     }
 
-    const scripted* by_script = nullptr;       // then there are no programs and no loops
+    const scripted* by_script = nullptr;  // then there are no programs and no loops
 
     const shape* next = nullptr;
 };

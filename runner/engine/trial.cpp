@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t stub_room = 4096;
 constexpr std::uint64_t batch_nanoseconds = 5'000'000;
-constexpr std::uint64_t starved_nanoseconds = 400'000'000;  // added to the budget at most
+constexpr std::uint64_t starved_nanoseconds = 400'000'000;                          // added to the budget at most
 constexpr std::array<std::uint32_t, 8> paces = {0, 0, 4, 16, 64, 256, 1024, 4096};  // spins
 
 std::uint8_t slots_that_fetch(const program& p) {
@@ -67,9 +67,7 @@ class trial {
 
   private:
     // Whether others had the CPUs while this budget went by: nothing has been tried yet.
-    bool starved() const {
-        return result.counts.rounds == 0 || result.counts.writes == 0 || result.counts.fresh == 0;
-    }
+    bool starved() const { return result.counts.rounds == 0 || result.counts.writes == 0 || result.counts.fresh == 0; }
     bool failed() const { return result.error != nullptr || result.refused != nullptr; }
     std::uint64_t wanted() const { return result.counts.seen(test_->form->seeks[0]); }
     std::size_t threads() const { return test_->form->programs.size(); }

@@ -10,11 +10,11 @@
 namespace cmodx {
 
 struct trial_options {
-    std::span<const unsigned> cpus;           // to pin threads to, at least as many as the shape has threads
-    std::uint64_t nanoseconds = 0;            // the budget
+    std::span<const unsigned> cpus;  // to pin threads to, at least as many as the shape has threads
+    std::uint64_t nanoseconds = 0;   // the budget
     std::uint64_t seed = 0;
-    bool exclusive = false;                   // no thread may run the site while it is modified
-    std::uint64_t enough = 0;                 // stop early at so many of the first witness; 0: never
+    bool exclusive = false;    // no thread may run the site while it is modified
+    std::uint64_t enough = 0;  // stop early at so many of the first witness; 0: never
     // For benchmarks: another hot loop, a writer that never waits, one pace (spins; negative: drawn as ever).
     void (*replace_executor)(worker&) = nullptr;
     bool never_waits = false;
@@ -24,12 +24,12 @@ struct trial_options {
 struct trial_result {
     tally counts;
     std::uint64_t nanoseconds = 0;
-    std::uint64_t busy_nanoseconds = 0;       // inside batches
+    std::uint64_t busy_nanoseconds = 0;  // inside batches
     std::uint32_t batches = 0;
     std::uint64_t sequence_hash = fnv_basis;  // of every random choice: equal on every machine for equal seeds
     unsigned observers = 0;
-    const char* error = nullptr;              // the harness failed
-    const char* refused = nullptr;            // the machine denies something that the test needs
+    const char* error = nullptr;    // the harness failed
+    const char* refused = nullptr;  // the machine denies something that the test needs
 };
 
 trial_result run_trial(const test& t, const trial_options& options);

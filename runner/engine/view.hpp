@@ -20,7 +20,8 @@ class round_view {
     bool changed() const { return observed(0) != lane_.last_value; }
     // Judges a fetched value against the generation `base` that is known to have been published.
     outcome compare(std::uint32_t value, std::uint32_t base) const {
-        if (value == in_.tokens[base & 0xff]) [[likely]] return outcome::current;
+        if (value == in_.tokens[base & 0xff]) [[likely]]
+            return outcome::current;
         const int found = generation(value);
         if (found < 0) return outcome_of(witness::torn);
         const std::uint32_t modulus = in_.site->generations;

@@ -26,12 +26,12 @@ struct instance {
     };
     struct place {
         std::uintptr_t entry = 0;
-        std::uint8_t* patched = nullptr;     // the modified bytes, executable address
+        std::uint8_t* patched = nullptr;  // the modified bytes, executable address
     };
-    std::array<word, locations> flags;       // by location
-    std::array<word, most_observers> seen;   // by observer: the last generation whose round is over
-    std::array<place, locations> places;     // by location
-    std::uint32_t round = 0;                 // shapes whose threads run together: the last one
+    std::array<word, locations> flags;      // by location
+    std::array<word, most_observers> seen;  // by observer: the last generation whose round is over
+    std::array<place, locations> places;    // by location
+    std::uint32_t round = 0;                // shapes whose threads run together: the last one
 
     void reset() {
         for (word& f : flags) f.value.store(0);
@@ -49,33 +49,31 @@ struct worker;
 // What the threads of a batch share.
 struct batch {
     const site_layout* site = nullptr;
-    std::array<std::uint32_t, 256> tokens{};                       // by generation modulo 256
-    std::array<std::uint32_t, 256> words{};                        // the first modified bytes, by the same
+    std::array<std::uint32_t, 256> tokens{};                          // by generation modulo 256
+    std::array<std::uint32_t, 256> words{};                           // the first modified bytes, by the same
     std::array<std::array<std::uint8_t, most_patch>, 256> patches{};  // the modified bytes, by the same
     std::array<instance, most_instances> instances;
     unsigned instance_count = 1;
     unsigned observer_count = 1;
-    bool acknowledged = false;  // the writer waits until every observer has seen a generation
-    bool exclusive = false;     // and observers run the site only when a generation is fresh
-    bool settles = false;       // at the end, does the last generation arrive?
-    std::uint32_t pace = 0;     // the writer's mean pause between modifications, in spins
+    bool acknowledged = false;                 // the writer waits until every observer has seen a generation
+    bool exclusive = false;                    // and observers run the site only when a generation is fresh
+    bool settles = false;                      // at the end, does the last generation arrive?
+    std::uint32_t pace = 0;                    // the writer's mean pause between modifications, in spins
     std::atomic<bool> written{false};          // the last modification has been made
     std::atomic<const char*> broken{nullptr};  // why the batch proves nothing
     alignas(64) std::uint32_t stop = 0;
     alignas(64) std::atomic<std::uint32_t> ready{0};
 
     // Shapes whose threads run together.
-    worker* members = nullptr;                        // all threads
-    unsigned turn = 0;                                // the instance of this round
+    worker* members = nullptr;  // all threads
+    unsigned turn = 0;          // the instance of this round
     bool over = false;
     alignas(64) std::atomic<std::uint32_t> arrived{0};
     alignas(64) std::atomic<std::uint32_t> meetings{0};
 
     bool stopped() const { return std::atomic_ref<const std::uint32_t>(stop).load(std::memory_order_relaxed) != 0; }
     // The first modified bytes as load_code observes them: at most four.
-    std::uint32_t word_mask() const {
-        return site->patch_size >= 4 ? ~0u : (1u << (8 * site->patch_size)) - 1;
-    }
+    std::uint32_t word_mask() const { return site->patch_size >= 4 ? ~0u : (1u << (8 * site->patch_size)) - 1; }
 };
 
 // One thread's view of one instance.
@@ -107,17 +105,17 @@ struct lane {
 struct worker {
     batch* in = nullptr;
     std::array<lane, most_instances> lanes;
-    unsigned index = 0;           // of the thread; 0 writes
+    unsigned index = 0;  // of the thread; 0 writes
     random_source random{0};
     tally counts;
-    lane* current = nullptr;      // whose stub is running
-    std::uint32_t waited = 0;     // fruitless tries in a row
-    bool tainted = false;         // a system call stood between this round and the one before
-    bool late = false;            // running together: this round began with one
-    bool faulted = false;         // running together: this round ended in a fault
+    lane* current = nullptr;   // whose stub is running
+    std::uint32_t waited = 0;  // fruitless tries in a row
+    bool tainted = false;      // a system call stood between this round and the one before
+    bool late = false;         // running together: this round began with one
+    bool faulted = false;      // running together: this round ended in a fault
     bool warm = false;
-    platform::switches before;    // when the loop began
-    std::uint8_t fetches = 0;     // set of slots: those that observe what a site returned
+    platform::switches before;  // when the loop began
+    std::uint8_t fetches = 0;   // set of slots: those that observe what a site returned
     void (*loop)(worker&) = nullptr;
 
     bool writes() const { return index == 0; }

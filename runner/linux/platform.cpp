@@ -168,10 +168,12 @@ bool run_for(std::span<const task> tasks, std::uint64_t duration, const std::ato
         if (pthread_create(&threads[started], nullptr, start, &arguments[started]) != 0) break;
     }
     const bool all = started == tasks.size();
-    const timespec wanted = {static_cast<time_t>(duration / 1'000'000'000), static_cast<long>(duration % 1'000'000'000)};
+    const timespec wanted = {static_cast<time_t>(duration / 1'000'000'000),
+                             static_cast<long>(duration % 1'000'000'000)};
     if (all) {
         // On a busy machine it can take longer than the batch until every thread has its CPU.
-        while (ready->load(std::memory_order_acquire) < tasks.size()) clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, nullptr);
+        while (ready->load(std::memory_order_acquire) < tasks.size())
+            clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, nullptr);
         clock_nanosleep(CLOCK_MONOTONIC, 0, &wanted, nullptr);
     }
     std::atomic_ref<std::uint32_t>(*stop).store(1);
