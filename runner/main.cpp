@@ -84,6 +84,17 @@ void add_bench(CLI::App& app, int& code) {
     command->callback([arguments, &code] { code = cmodx::bench(*arguments); });
 }
 
+// The parser would only say that a subcommand is required.
+void refuse_unknown(const CLI::App& app, const std::vector<std::string>& arguments) {
+    if (arguments.size() < 2 || arguments[1].starts_with('-')) return;
+    std::string accepted;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        if (command->get_name() == arguments[1]) return;
+        accepted += " " + command->get_name();
+    }
+    throw cmodx::usage_error(fmt::format("unknown command '{}'; accepted are{}", arguments[1], accepted));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -102,6 +113,7 @@ int main(int argc, char** argv) {
     add_verdict(app, code);
     add_explain(app, code);
     try {
+        refuse_unknown(app, arguments);
         app.parse(static_cast<int>(words.size()), words.data());
     } catch (const CLI::Success& e) {
         return app.exit(e);

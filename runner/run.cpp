@@ -93,7 +93,7 @@ void run_one(const test_case& t, const environment& here, const run_options& opt
 }  // namespace
 
 bool parse_budget(std::string_view text, budget& result) {
-    constexpr std::pair<std::string_view, double> named[] = {{"quick", 0.06}, {"default", 0.25}, {"soak", 10}};
+    constexpr std::pair<std::string_view, double> named[] = {{"quick", 0.04}, {"default", 0.25}, {"soak", 10}};
     for (const auto& [name, seconds] : named)
         if (name == text) {
             result = {std::string(name), seconds};
