@@ -17,7 +17,7 @@ struct cofw {
     static constexpr event t1[] = {{act::fetch, 0, 0}, {act::store_code}};
     static constexpr program programs[] = {{t0}, {t1}};
     static constexpr witness seeks[] = {witness::fetch_then_old_data, witness::torn, witness::fault};
-    static constexpr mapping paths[] = {mapping::same, mapping::alias};
+    static constexpr mapping paths[] = {mapping::same};
     static constexpr std::uint16_t needs_generations = 16;
     static constexpr bool together = true;
 

@@ -66,8 +66,14 @@ class trial {
     trial_result result;
 
   private:
-    // Whether others had the CPUs while this budget went by: nothing has been tried yet.
-    bool starved() const { return result.counts.rounds == 0 || result.counts.writes == 0 || result.counts.fresh == 0; }
+    // Whether others had the CPUs while this budget went by: nothing has been tried yet, and nothing else explains
+    // that no new code was seen.
+    bool starved() const {
+        const tally& c = result.counts;
+        if (c.rounds == 0 || c.writes == 0) return true;
+        const bool explained = c.seen(witness::stale) + c.seen(witness::never_new) != 0;
+        return (c.fresh == 0 || c.transitions == 0) && !explained;
+    }
     bool failed() const { return result.error != nullptr || result.refused != nullptr; }
     std::uint64_t wanted() const { return result.counts.seen(test_->form->seeks[0]); }
     std::size_t threads() const { return test_->form->programs.size(); }
