@@ -3,7 +3,7 @@
 //
 //     T0                            T1
 //     store x[g % 2]    new code    load flag
-//     steps                         steps
+//     steps                         steps      for x[0], then for x[1]
 //     store flag        g           fetch x[flag % 2]    no older than the flag said
 #include "runner/engine/case.hpp"
 
@@ -15,7 +15,10 @@ struct choice {
     static constexpr std::string_view meaning = "a flag chooses by a table which of two pieces of code to run";
     static constexpr relation between = relation::cross_thread;
     static constexpr event t0[] = {{act::store_code}, {act::steps}, {act::store_flag}};
-    static constexpr event t1[] = {{act::load_flag, 0, 0}, {act::steps}, {act::fetch_chosen, 1, 1}};
+    static constexpr event t1[] = {{act::load_flag, 0, 0},
+                                   {act::steps, 0},
+                                   {act::steps, 1},  // it cannot know which of the two was modified
+                                   {act::fetch_chosen, 1, 1}};
     static constexpr program programs[] = {{t0}, {t1}};
     static constexpr witness seeks[] = {witness::stale, witness::torn, witness::fault};
     static constexpr mapping paths[] = {mapping::same, mapping::alias};
