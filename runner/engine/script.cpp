@@ -252,7 +252,7 @@ void script::trial(const test& t, const trial_options& options) {
     prepare();
     const platform::switches before = platform::context_switches();
     while (result_->refused == nullptr && result_->error == nullptr) {
-        if (past(end_) && result_->batches != 0) break;
+        if (spent() && result_->batches != 0) break;
         once();
         ++result_->batches;
         if (options.enough != 0 && counts_->seen(t.form->seeks[0]) >= options.enough) break;

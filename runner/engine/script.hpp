@@ -66,7 +66,7 @@ class script {
     void refuse(const char* why) { result_->refused = why; }
     // The run proves nothing.
     void fail(const char* why) { result_->error = why; }
-    bool over() const { return result_->refused != nullptr || result_->error != nullptr || past(end_); }
+    bool over() const { return result_->refused != nullptr || result_->error != nullptr || spent(); }
 
     // --- Chance, CPUs, company.
     std::uint32_t choose(std::uint32_t bound);
@@ -103,6 +103,12 @@ class script {
     void assemble_stub(stubs which, code_buffer& code) const;
     void call(stubs which, std::size_t thread);
     void once();
+    // Whether the budget is; where an action takes long, it is stretched until a few were made.
+    bool spent() const {
+        constexpr std::uint64_t few = 8;
+        constexpr std::uint64_t stretched = 400'000'000;  // ns
+        return past(counts_->writes < few || counts_->fresh == 0 ? end_ + stretched : end_);
+    }
     static bool past(std::uint64_t moment) { return platform::nanoseconds() >= moment; }
     static void fault(script& s, int signal, std::uintptr_t pc);
     struct guarded_call {
