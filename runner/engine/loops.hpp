@@ -100,7 +100,8 @@ void executor_loop(worker& w) {
         const std::uint32_t value = l.observed(known::first_fetch);
         const std::uint32_t code = known::loads_code ? l.observed(known::code_slot) : 0;
         std::uint32_t flag = known::reads_flag ? l.observed(known::flag_slot) : l.last_flag;
-        const bool fresh = known::reads_flag ? flag != l.last_flag : value != l.last_value || code != l.last_code;
+        const bool fresh = known::reads_flag ? flag != l.last_flag
+                                             : value != l.last_value || (known::loads_code && code != l.last_code);
         // The writer modifies before it publishes, unless it waits for this observer.
         const bool leads = known::orders || !(b.exclusive || (fresh && b.acknowledged));
         const std::uint32_t published = i.flag().load(std::memory_order_acquire);
