@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t stub_room = 4096;
 constexpr std::uint64_t batch_nanoseconds = 5'000'000;
+constexpr std::uint64_t few = 16;                                                   // fresh generations
 constexpr std::uint64_t starved_nanoseconds = 400'000'000;                          // added to the budget at most
 constexpr std::array<std::uint32_t, 8> paces = {0, 0, 4, 16, 64, 256, 1024, 4096};  // spins
 
@@ -66,13 +67,13 @@ class trial {
     trial_result result;
 
   private:
-    // Whether others had the CPUs while this budget went by: nothing has been tried yet, and nothing else explains
-    // that no new code was seen.
+    // Whether others had the CPUs while this budget went by: next to nothing has been tried yet, and no witness
+    // explains that little new code was seen.
     bool starved() const {
         const tally& c = result.counts;
         if (c.rounds == 0 || c.writes == 0) return true;
         const bool explained = c.seen(witness::stale) + c.seen(witness::never_new) != 0;
-        return (c.fresh == 0 || c.transitions == 0) && !explained;
+        return (c.fresh < few || c.transitions == 0) && !explained;
     }
     bool failed() const { return result.error != nullptr || result.refused != nullptr; }
     std::uint64_t wanted() const { return result.counts.seen(test_->form->seeks[0]); }
