@@ -79,15 +79,19 @@ class reader {
     reader(int results, int complaints, std::size_t wanted) : files_{results, complaints}, wanted_(wanted) {}
 
     bool read_until(std::chrono::steady_clock::time_point deadline, pid_t child) {
+        bool ended = false;
         while (files_[0] >= 0) {
             std::array<pollfd, 2> polled = {{{files_[0], POLLIN, 0}, {files_[1], POLLIN, 0}}};
             const auto left =
                 std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
                     .count();
             if (left <= 0) return false;
-            const int ready = poll(polled.data(), polled.size(), static_cast<int>(std::min<long long>(left, 100)));
+            const int ready =
+                poll(polled.data(), polled.size(), ended ? 0 : static_cast<int>(std::min<long long>(left, 100)));
             if (ready < 0 && errno != EINTR) return false;
-            if (ready == 0 && has_ended(child)) return true;
+            if (ready == 0 && ended) return true;
+            // It may have written its record since the poll: look once more.
+            if (ready == 0) ended = has_ended(child);
             if (ready <= 0) continue;
             for (std::size_t i = 0; i < 2; ++i)
                 if (polled[i].revents != 0) take(i);
