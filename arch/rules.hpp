@@ -40,6 +40,7 @@ inline constexpr effects jump = 1u << 17;             // a taken jump
 inline constexpr effects moved = 1u << 18;            // the thread may go on on another CPU
 inline constexpr effects follows = 1u << 19;          // the kernel synchronizes a thread that it moves
 inline constexpr effects guarded = 1u << 20;          // a breakpoint stands in place of the instruction meanwhile
+inline constexpr effects copied = 1u << 21;           // the page becomes another, with the same contents
 inline constexpr effects never = 1u << 31;            // what no step does
 }  // namespace effect
 
@@ -79,6 +80,8 @@ inline constexpr members handed_over = set_of(relation::same_thread, relation::c
                                               relation::third_party, relation::concurrent);
 inline constexpr members not_new = set_of(witness::stale, witness::torn, witness::fault, witness::never_new);
 inline constexpr members broken = set_of(witness::torn, witness::fault);
+
+inline constexpr members one_process = static_cast<members>(anything & ~set_of(mapping::process));
 
 constexpr bool everywhere(const question&) { return true; }
 

@@ -40,8 +40,14 @@ class builder {
         return judge(*on_.rules, q).ruling == verdict::unpredictable;
     }
 
+    bool has_step(std::string_view name) const {
+        for (const step& s : on_.isa.steps)
+            if (s.name == name) return true;
+        return name.empty();
+    }
+
     bool fits(const shape& form, const site_layout& site, mapping path) const {
-        if (form.by_script != nullptr) return site.name == form.by_script->site;
+        if (form.by_script != nullptr) return site.name == form.by_script->site && has_step(form.by_script->with_step);
         if (site.generations < form.needs_generations) return false;
         if (form.only_site.empty() ? site.data : site.name != form.only_site) return false;
         if (needs_class(form) && (out_of_class(site) || site.patch_size > most_single_store)) return false;
@@ -73,15 +79,15 @@ class builder {
         return site.name == (form.between == relation::same_thread ? "imm" : on_.rules->twin_site);
     }
 
-    // A scripted shape is slow and about something else than the protocol: all of them by its first mapping, by the
-    // others the first two.
+    // A scripted shape is slow and mostly about something else than the protocol: then the first few do.
     void add_scripted(const shape& form, const site_layout& site, mapping path) {
         const scripted& script = *form.by_script;
         const bool first = path == form.paths[0];
+        const std::size_t most = !first ? 2 : script.twins ? on_.rules->protocols.size() : 3;
         std::vector<test_case> whole;
         for (const protocol& p : on_.rules->protocols) {
             if (!script.steps || p.between != script.protocols || p.from != protocol::origin::sufficient) continue;
-            if (!first && whole.size() == 2) break;
+            if (whole.size() == most) break;
             test_case t = bare(form, site, path, origin::sufficient);
             t.writer = find(p.writer);
             if (!t.one_thread()) t.executor = find(p.executor);

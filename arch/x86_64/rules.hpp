@@ -21,6 +21,9 @@ inline constexpr std::string_view memory_ordering =
 inline constexpr std::string_view coherency = "AMD APM vol. 2 (24593), 7.6.1: cross-modifying code";
 inline constexpr std::string_view amd_self_modifying = "AMD APM vol. 2 (24593), 7.6.1: self-modifying code";
 inline constexpr std::string_view linux_breakpoint = "Linux 6.12, arch/x86/kernel/alternative.c, text_poke_bp_batch";
+inline constexpr std::string_view demand_paging =
+    "no manual: programs are paged in without serialization everywhere (A. Lutomirski, \"Re: [PATCH 07/32] mm: Bring back "
+    "vmalloc_exec\", LKML, 2023-06-17)";
 inline constexpr std::string_view membarrier_header =
     "membarrier(2) and include/uapi/linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE";
 
@@ -48,7 +51,11 @@ inline constexpr action actions[] = {
     {"sigreturn", {}},
     {"jmp", {effect::jump}},
     {"migrate", {effect::moved}},
-    {"membarrier", {effect::sync_others}, basis::kernel_abi, membarrier_header},
+    {.step = "membarrier", .does = {effect::sync_others}, .strength = basis::kernel_abi, .source = membarrier_header,
+     .paths = one_process},
+    {.step = "membarrier", .does = {}},
+    {"fork", {}},
+    {"paged_in", {effect::sync}, basis::inferred, demand_paging},
     {"breakpoint", {effect::guarded}},
 };
 // clang-format on
@@ -97,7 +104,8 @@ inline constexpr statement statements[] = {
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = amd_self_modifying,
      .reason = "a thread's stores to code are recognized at once, by the physical address"},
 
-    {.between = set_of(relation::same_thread), .seen = not_new, .paths = set_of(mapping::alias),
+    {.between = set_of(relation::same_thread), .seen = not_new,
+     .paths = set_of(mapping::alias, mapping::poke, mapping::file),
      .ruling = verdict::unspecified, .strength = basis::arch_text, .source = self_modifying,
      .reason = "prefetched code is checked by the linear address: a store by another needs serialization"},
     {.between = set_of(relation::same_thread), .seen = not_new, .with = effect::moved,

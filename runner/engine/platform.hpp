@@ -59,6 +59,7 @@ void* shared_memory(std::size_t size);
 
 std::uint64_t nanoseconds();  // monotonic
 void yield();                 // gives the CPU to another thread
+void rest();                  // sleeps for some microseconds: a thread that slept is preferred to one that yields
 void pause();                 // a hint inside a spin loop
 
 // Runs body(argument) and, each time that it is left by a fault in code outside the program itself, calls

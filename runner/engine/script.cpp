@@ -38,7 +38,6 @@ void script::aim(std::uint8_t* writable, std::uint8_t* executable, std::size_t s
     target_ = writable + offset + site.patch;
     executable_ = executable + offset + site.patch;
     entry_ = address(executable + offset + site.entry);
-    seen_ = false;
     for (std::size_t thread = 0; thread < frames_.size(); ++thread) {
         auto& frame = frames_[thread];
         frame[index_of(field::clear_cache)] = platform::clear_cache_function();
@@ -132,14 +131,14 @@ bool script::wait_for(const std::atomic<std::uint32_t>& what, std::uint32_t want
     const std::uint64_t limit = platform::nanoseconds() + patience;
     for (std::uint32_t spins = 1; what.load(std::memory_order_acquire) != wanted; ++spins) {
         platform::pause();
-        if (spins % 4096 != 0) continue;
-        if (abandoned_.load()) return false;
+        if (spins % 1024 != 0) continue;
+        if (words_->abandoned.load()) return false;
         if (past(limit)) {
             fail("one side waited for the other in vain");
             return false;
         }
-        platform::yield();
-        ++counts_->yields;
+        platform::rest();
+        std::atomic_ref<std::uint64_t>(counts_->yields).fetch_add(1, std::memory_order_relaxed);
     }
     return true;
 }
@@ -153,18 +152,20 @@ void script::guarded_call::start(void* self) {
         auto& c = *static_cast<guarded_call*>(argument);
         if (c.of->on_trap != nullptr && c.of->on_trap(*c.of, pc)) return;
         c.faulted = true;
-        c.of->abandoned_ = true;
-        fault(*c.of, signal, pc);
+        c.signal = signal;
+        c.pc = pc;
+        c.of->words_->abandoned = true;
     };
     platform::guarded(body, on_fault, self);
 }
 
-void script::fault(script& s, int signal, std::uintptr_t pc) {
-    const bool first = !s.counts_->first.present;
-    s.count(witness::fault);
+void script::count_fault(const guarded_call& c) {
+    if (!c.faulted) return;
+    const bool first = !counts_->first.present;
+    count(witness::fault);
     if (!first) return;
-    s.counts_->first.signal = signal;
-    s.counts_->first.address_offset = pc - s.entry_;
+    counts_->first.signal = c.signal;
+    counts_->first.address_offset = c.pc - entry_;
 }
 
 void script::assemble_stub(stubs which, code_buffer& code) const {
@@ -231,12 +232,17 @@ void script::once() {
         platform::synchronize(memory_.executable, memory_.size);
         aim(memory_.writable, memory_.executable, memory_.size, offset);
     }
+    seen_ = false;
     words_->flag = 0;
     words_->turn = 0;
+    words_->abandoned = false;
+    for (auto& w : words_->word) w = 0;
+    for (auto& frame : frames_) frame[index_of(field::status)] = 0;
     move_to(choose(static_cast<std::uint32_t>(cpus())));
     const auto body = [](void* s) { static_cast<script*>(s)->test_->form->by_script->run(*static_cast<script*>(s)); };
-    guarded_call c = {this, body, this, false};
+    guarded_call c = {.of = this, .body = body, .argument = this};
     guarded_call::start(&c);
+    count_fault(c);
     for (const auto& frame : frames_)
         if (frame[index_of(field::status)] != 0) ++counts_->failed_calls;
     platform::unmap(memory_);

@@ -22,6 +22,7 @@ enum class part : std::uint8_t { all, first_half, second_half };
 struct script_words {
     alignas(64) std::atomic<std::uint32_t> flag{0};  // the executor's steps begin with a load of it
     alignas(64) std::atomic<std::uint32_t> turn{0};
+    std::atomic<bool> abandoned{false};  // by a side that a fault has ended
     std::array<std::atomic<std::uint64_t>, 8> word{};
 };
 
@@ -76,11 +77,14 @@ class script {
     script_words& words() { return *words_; }
     // Waits until `what` is `wanted`; false: it has taken too long, or the other thread has given up.
     bool wait_for(const std::atomic<std::uint32_t>& what, std::uint32_t wanted);
+    // Runs body(), which a fault ends: then false, and whoever waits is told. The fault is not counted.
+    template <class F>
+    bool survives(F body);
     // Runs other() on the i-th CPU in a thread of its own, and mine() here meanwhile. A fault ends the one it is in,
     // and counts; on_trap is asked first, and true means that the fault is part of the plan and the function begins
     // anew.
     template <class F, class G>
-    void together(std::size_t i, F&& other, G&& mine);
+    void together(std::size_t i, F other, G mine);
 
     bool (*on_trap)(script&, std::uintptr_t pc) = nullptr;
 
@@ -106,18 +110,22 @@ class script {
     // Whether the budget is; where an action takes long, it is stretched until a few were made.
     bool spent() const {
         constexpr std::uint64_t few = 8;
-        constexpr std::uint64_t stretched = 400'000'000;  // ns
-        return past(counts_->writes < few || counts_->fresh == 0 ? end_ + stretched : end_);
+        constexpr std::uint64_t stretched = 400'000'000;                   // ns
+        const bool calls = test_->form->seeks[0] == witness::wrong_errno;  // whose outcome is all that is asked
+        const bool tried = calls ? counts_->rounds >= few : counts_->writes >= few && counts_->fresh != 0;
+        return past(tried ? end_ : end_ + stretched);
     }
     static bool past(std::uint64_t moment) { return platform::nanoseconds() >= moment; }
-    static void fault(script& s, int signal, std::uintptr_t pc);
     struct guarded_call {
         script* of;
         void (*body)(void*);
         void* argument;
-        bool faulted;
+        bool faulted = false;
+        int signal = 0;
+        std::uintptr_t pc = 0;
         static void start(void* self);
     };
+    void count_fault(const guarded_call& c);
 
     const test* test_ = nullptr;
     const trial_options* options_ = nullptr;
@@ -135,7 +143,6 @@ class script {
     std::uint8_t* target_ = nullptr;
     std::uint8_t* executable_ = nullptr;
     std::uintptr_t entry_ = 0;
-    std::atomic<bool> abandoned_{false};
     bool seen_ = false;
     std::uint32_t last_value_ = 0;
     std::uint32_t last_expected_ = 0;
@@ -143,13 +150,21 @@ class script {
 
 trial_result run_script(const test& t, const trial_options& options);
 
+template <class F>
+bool script::survives(F body) {
+    guarded_call c = {.of = this, .body = [](void* f) { (*static_cast<F*>(f))(); }, .argument = &body};
+    guarded_call::start(&c);
+    return !c.faulted;
+}
+
 template <class F, class G>
-void script::together(std::size_t i, F&& other, G&& mine) {
-    guarded_call a = {this, [](void* f) { (*static_cast<std::remove_reference_t<F>*>(f))(); }, &other, false};
-    guarded_call b = {this, [](void* g) { (*static_cast<std::remove_reference_t<G>*>(g))(); }, &mine, false};
-    abandoned_ = false;
+void script::together(std::size_t i, F other, G mine) {
+    guarded_call a = {.of = this, .body = [](void* f) { (*static_cast<F*>(f))(); }, .argument = &other};
+    guarded_call b = {.of = this, .body = [](void* g) { (*static_cast<G*>(g))(); }, .argument = &mine};
     const platform::task task = {.body = guarded_call::start, .argument = &a, .cpu = options_->cpus[i % cpus()]};
     if (!platform::run_beside(task, guarded_call::start, &b)) fail("a thread could not be started on its CPU");
+    count_fault(a);
+    count_fault(b);
 }
 
 template <class S>
@@ -196,6 +211,12 @@ class define_script {
         else
             return S::between;
     }
+    static consteval std::string_view with_step() {
+        if constexpr (requires { S::with_step; })
+            return S::with_step;
+        else
+            return {};
+    }
     static consteval std::string_view site() {
         if constexpr (requires { S::site; })
             return S::site;
@@ -211,7 +232,8 @@ class define_script {
                        .steps = steps(),
                        .protocols = protocols(),
                        .twins = twins(),
-                       .site = site()};
+                       .site = site(),
+                       .with_step = with_step()};
     shape shape_{};
 };
 

@@ -52,13 +52,14 @@ struct implied_step {
 struct scripted {
     void (*run)(script&);
     std::span<const implied_step> implied;
-    std::string_view needs;  // key of the fact that must be "1"; empty: nothing
-    unsigned cpus;           // how many it needs
-    bool maps;               // makes its own memory
-    bool steps;              // is tried with protocols
-    relation protocols;      // with those for this
-    bool twins;              // and with their twins, by the first mapping
-    std::string_view site;   // the one it is tried at
+    std::string_view needs;      // key of the fact that must be "1"; empty: nothing
+    unsigned cpus;               // how many it needs
+    bool maps;                   // makes its own memory
+    bool steps;                  // is tried with protocols
+    relation protocols;          // with those for this
+    bool twins;                  // and with their twins, by the first mapping
+    std::string_view site;       // the one it is tried at
+    std::string_view with_step;  // only on architectures that have this step; empty: on all
 };
 
 inline constexpr std::size_t most_programs = 3;

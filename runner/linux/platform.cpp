@@ -212,6 +212,10 @@ std::uint64_t nanoseconds() {
 }
 
 void yield() { sched_yield(); }
+void rest() {
+    const timespec moment = {0, 10'000};
+    nanosleep(&moment, nullptr);
+}
 void pause() { target::pause(); }
 
 void guarded(void (*body)(void*), void (*on_fault)(void*, int, std::uintptr_t), void* argument) {

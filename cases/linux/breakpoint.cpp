@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Breakpoint: a thread runs code while another exchanges it behind a breakpoint, which the first one meets and whose
+// signal it handles. In three steps: the trap over the first piece, the rest, the first piece; Breakpoint.One writes
+// the whole over the trap at once.
+//
+//     T0                       T1
+//     store x   trap           fetch x    old, new, or the trap, then again
+//     steps
+//     store x   new tail
+//     steps
+//     store x   new first piece
+//     steps
+#include <atomic>
+#include <cstring>
+
+#include "runner/engine/script.hpp"
+
+namespace cmodx {
+namespace {
+
+// One store, as wide as the piece.
+void store(std::uint8_t* to, const std::uint8_t* from, std::size_t size) {
+    const auto as = [&]<class T>(T word) {
+        std::memcpy(&word, from, sizeof word);
+        std::atomic_ref<T>(*reinterpret_cast<T*>(to)).store(word, std::memory_order_relaxed);
+    };
+    if (size == 1) as(std::uint8_t{});
+    if (size == 2) as(std::uint16_t{});
+    if (size == 4) as(std::uint32_t{});
+    if (size == 8) as(std::uint64_t{});
+}
+
+// Words that count what the executor did.
+constexpr std::size_t runs = 0;
+constexpr std::size_t traps = 1;
+
+template <bool Three>
+struct breakpoint {
+    static constexpr std::string_view name = Three ? "Breakpoint" : "Breakpoint.One";
+    static constexpr std::string_view meaning =
+        Three ? "code is exchanged in three steps behind a breakpoint while another thread runs it"
+              : "a breakpoint is exchanged for code by one store while another thread runs it";
+    static constexpr std::string_view needs = "linux";
+    static constexpr relation between = relation::concurrent;
+    static constexpr relation protocols = relation::two_locations;  // which are those with steps of the writer alone
+    static constexpr implied_step implied[] = {{"breakpoint", 0, implied_step::place::first}};
+    static constexpr witness seeks[] = {witness::torn, witness::fault};
+    static constexpr mapping paths[] = {mapping::same};
+    static constexpr unsigned cpus = 2;
+    static constexpr std::string_view site = "nop_branch";
+
+    static void script(cmodx::script& s) {
+        script_words& w = s.words();
+        const std::size_t piece = s.parts().isa->granule;
+        std::uint8_t trap[8] = {};
+        code_buffer code{trap, sizeof trap};
+        s.parts().isa->trap(code);
+        s.on_trap = [](cmodx::script& of, std::uintptr_t pc) {
+            const std::uintptr_t offset = pc - reinterpret_cast<std::uintptr_t>(of.executable());
+            if (offset > of.parts().isa->granule) return false;  // on x86 it is behind the breakpoint
+            of.count(outcome::newer);
+            of.words().word[traps].fetch_add(1, std::memory_order_relaxed);
+            return true;
+        };
+        std::atomic<std::uint32_t>& stop = w.turn;
+        // Until the other side has gone on: nothing is learnt while it stands still.
+        const auto wait_beyond = [&](const std::atomic<std::uint64_t>& counter, std::uint64_t count) {
+            for (unsigned spins = 1; counter.load() <= count && !s.over() && !w.abandoned; ++spins) {
+                platform::pause();
+                if (spins % 1024 == 0) platform::rest();
+            }
+        };
+        const auto writer = [&] {
+            for (std::uint32_t g = 1; g <= 200 && !s.over() && !w.abandoned; ++g) {
+                const auto patch = s.patch(g);
+                const std::uint64_t trapped = w.word[traps];
+                store(s.target(), trap, piece);
+                s.writer_steps();
+                if (s.choose(2) == 0) wait_beyond(w.word[traps], trapped);
+                if (Three && patch.size() > piece) {
+                    std::memcpy(s.target() + piece, patch.data() + piece, patch.size() - piece);
+                    s.writer_steps();
+                }
+                store(s.target(), patch.data(), Three ? piece : patch.size());
+                s.writer_steps();
+                s.wrote();
+                wait_beyond(w.word[runs], w.word[runs] + 1);
+            }
+            stop.store(1);
+        };
+        const auto executor = [&] {
+            while (stop.load() == 0) {
+                const std::uint32_t value = s.run();
+                s.expect(value, value == s.token_of(1) ? 1 : 0);
+                w.word[runs].fetch_add(1, std::memory_order_relaxed);
+            }
+        };
+        const std::size_t cpu = s.choose(static_cast<std::uint32_t>(s.cpus()));
+        s.move_to(cpu);
+        s.together(cpu + 1, writer, executor);
+        s.on_trap = nullptr;
+    }
+};
+
+const define_script<breakpoint<true>> in_three_steps;
+const define_script<breakpoint<false>> at_once;
+
+}  // namespace
+}  // namespace cmodx

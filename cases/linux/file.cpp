@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Write: code is a mapped file, which a thread writes by pwrite. Discard: code is a private, modified copy of a file's
+// page, which a thread drops by MADV_DONTNEED, so that the file's contents are code again.
+//
+//     T0                          T0
+//     fetch x       old code      fetch x              old code
+//     pwrite file   new code      madvise DONTNEED     the file's code
+//     steps                       steps
+//     fetch x       must be new   fetch x              must be the file's code
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "runner/engine/script.hpp"
+
+namespace cmodx {
+namespace {
+
+template <bool Discards>
+struct file {
+    static constexpr std::string_view name = Discards ? "Discard" : "Write";
+    static constexpr std::string_view meaning = Discards ? "a thread discards its modified copy of a file's code"
+                                                         : "a thread modifies the file that its code is mapped from";
+    static constexpr std::string_view needs = "linux";
+    static constexpr relation between = relation::same_thread;
+    static constexpr witness seeks[] = {witness::stale, witness::torn, witness::fault};
+    static constexpr mapping paths[] = {mapping::file};
+    static constexpr bool maps = true;
+
+    static void script(cmodx::script& s) {
+        const std::size_t size = s.page();
+        const std::size_t offset = s.place();
+        std::vector<std::uint8_t> bytes(size);
+        s.image(bytes.data(), size, offset, 0);
+        const int backing = static_cast<int>(syscall(SYS_memfd_create, "cmodx", 0x0001U /* MFD_CLOEXEC */));
+        if (backing < 0) return s.refuse("memfd_create is denied");
+        const int protection = PROT_READ | PROT_EXEC | (Discards ? PROT_WRITE : 0);
+        void* p = MAP_FAILED;
+        if (write(backing, bytes.data(), size) == static_cast<ssize_t>(size))
+            p = mmap(nullptr, size, protection, Discards ? MAP_PRIVATE : MAP_SHARED, backing, 0);
+        if (p == MAP_FAILED) {
+            close(backing);
+            return s.refuse("an executable file mapping is denied");
+        }
+        auto* const at = static_cast<std::uint8_t*>(p);
+        platform::synchronize(at, size);
+        s.aim(at, at, size, offset);
+        s.expect(s.run(), 0);
+        Discards ? discard(s, at) : rewrite(s, backing, offset);
+        munmap(p, size);
+        close(backing);
+    }
+
+    static void rewrite(cmodx::script& s, int backing, std::size_t offset) {
+        for (std::uint32_t g = 1; g <= 32 && !s.over(); ++g) {
+            const auto patch = s.patch(g);
+            const auto at = static_cast<off_t>(offset + s.parts().site->patch);
+            if (pwrite(backing, patch.data(), patch.size(), at) != static_cast<ssize_t>(patch.size()))
+                return s.fail("the file could not be written");
+            s.wrote();
+            s.writer_steps();
+            s.expect(s.run(), g);
+        }
+    }
+
+    static void discard(cmodx::script& s, std::uint8_t* at) {
+        for (std::uint32_t g = 1; g <= 16 && !s.over(); ++g) {
+            s.modify(g);
+            s.writer_steps();
+            s.expect(s.run(), g);
+            if (madvise(at, s.page(), MADV_DONTNEED) != 0) return s.refuse("MADV_DONTNEED is denied");
+            s.wrote();
+            s.writer_steps();
+            s.expect(s.run(), 0);
+        }
+    }
+};
+
+const define_script<file<false>> written;
+const define_script<file<true>> discarded;
+
+}  // namespace
+}  // namespace cmodx

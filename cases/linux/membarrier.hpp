@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two commands of membarrier that the cases about its registration call themselves.
+#pragma once
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace cmodx {
+
+// 0 or the negated error; include/uapi/linux/membarrier.h, for the C library's headers may be older.
+inline int membarrier_call(int command) { return syscall(SYS_membarrier, command, 0, 0) == 0 ? 0 : -errno; }
+inline int membarrier_sync_core() { return membarrier_call(1 << 5); }
+inline int membarrier_register() { return membarrier_call(1 << 6); }
+
+}  // namespace cmodx
