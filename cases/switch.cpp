@@ -21,7 +21,7 @@ struct choice {
                                    {act::fetch_chosen, 1, 1}};
     static constexpr program programs[] = {{t0}, {t1}};
     static constexpr witness seeks[] = {witness::stale, witness::torn, witness::fault};
-    static constexpr mapping paths[] = {mapping::same, mapping::alias};
+    static constexpr mapping paths[] = {mapping::same};
     static constexpr std::uint16_t needs_generations = 16;
 
     static outcome classify(const round_view& r) { return r.compare(r.observed(1), r.observed(0)); }
