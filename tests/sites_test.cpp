@@ -60,7 +60,7 @@ TEST(sites, every_architecture_has_the_same) {
     for (const architecture& a : architectures) {
         std::set<std::string_view> names;
         for (const site_layout& site : a.sites) EXPECT_TRUE(names.insert(site.name).second) << a.name << site.name;
-        EXPECT_EQ(names, (std::set<std::string_view>{"imm", "branch", "nop_branch", "body"})) << a.name;
+        EXPECT_EQ(names, (std::set<std::string_view>{"imm", "branch", "nop_branch", "body", "literal"})) << a.name;
     }
 }
 

@@ -2,8 +2,10 @@
 # Cross-compiles for x86-64 Linux with Debian's compilers.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
-set(CMAKE_C_COMPILER x86_64-linux-gnu-gcc)
-set(CMAKE_CXX_COMPILER x86_64-linux-gnu-g++)
+if(NOT CMAKE_HOST_SYSTEM_PROCESSOR STREQUAL x86_64)  # there the host's own compiler is the one
+  set(CMAKE_C_COMPILER x86_64-linux-gnu-gcc)
+  set(CMAKE_CXX_COMPILER x86_64-linux-gnu-g++)
+endif()
 set(CMAKE_FIND_ROOT_PATH /usr/x86_64-linux-gnu)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
