@@ -53,7 +53,7 @@ struct alias {
     static constexpr bool maps = true;
 
     static void script(cmodx::script& s) {
-        const std::size_t size = s.page();
+        const std::size_t size = s.extent();
         const pair p = Shm ? by_shmat(size) : by_mremap(size);
         if (p.executable == nullptr) return s.refuse("a second, executable mapping is denied");
         const std::size_t offset = s.place();

@@ -30,7 +30,7 @@ struct file {
     static constexpr bool maps = true;
 
     static void script(cmodx::script& s) {
-        const std::size_t size = s.page();
+        const std::size_t size = s.extent();
         const std::size_t offset = s.place();
         std::vector<std::uint8_t> bytes(size);
         s.image(bytes.data(), size, offset, 0);
@@ -70,7 +70,7 @@ struct file {
             s.modify(g);
             s.writer_steps();
             s.expect(s.run(), g);
-            if (madvise(at, s.page(), MADV_DONTNEED) != 0) return s.refuse("MADV_DONTNEED is denied");
+            if (madvise(at, s.extent(), MADV_DONTNEED) != 0) return s.refuse("MADV_DONTNEED is denied");
             s.wrote();
             s.writer_steps();
             s.expect(s.run(), 0);

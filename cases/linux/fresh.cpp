@@ -51,7 +51,7 @@ struct fresh {
 
     static void script(cmodx::script& s) {
         constexpr std::uint32_t rounds = 64;
-        const std::size_t size = s.page();
+        const std::size_t size = s.extent();
         void* const hole = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (hole == MAP_FAILED) return s.refuse("memory could not be mapped");
         auto* const at = static_cast<std::uint8_t*>(hole);

@@ -53,7 +53,7 @@ struct reuse {
 
     // Puts generation g at `at` by a new mapping; false: it was refused.
     static bool remap(cmodx::script& s, std::uint8_t* at, std::size_t offset, std::uint32_t g) {
-        const std::size_t size = s.page();
+        const std::size_t size = s.extent();
         std::uint8_t* p = nullptr;
         switch (Way) {
             case way::unmap:
@@ -80,7 +80,7 @@ struct reuse {
     static void script(cmodx::script& s) {
         constexpr std::uint32_t rounds = 200;
         script_words& w = s.words();
-        const std::size_t size = s.page();
+        const std::size_t size = s.extent();
         std::uint8_t* const at = Way == way::shm ? attach(nullptr, size) : map_anywhere(nullptr, size, 0);
         if (at == nullptr) return s.refuse("an executable mapping is denied");
         const std::size_t offset = s.place();

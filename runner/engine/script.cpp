@@ -29,7 +29,7 @@ void script::image(std::uint8_t* to, std::size_t size, std::size_t offset, std::
 std::size_t script::place() {
     const site_layout& site = *test_->site;
     const std::size_t misfit = (site.alignment - site.patch % site.alignment) % site.alignment;
-    const std::size_t room = (4096 - site.size - misfit) / site.alignment;
+    const std::size_t room = (extent() - site.size - misfit) / site.alignment;
     return misfit + site.alignment * choose(static_cast<std::uint32_t>(room));
 }
 
@@ -201,7 +201,7 @@ void script::call(stubs which, std::size_t thread) {
 
 void script::prepare() {
     const site_layout& site = *test_->site;
-    if (site.patch_size > patches_[0].size() || site.size > 4096) return fail("the site does not fit the script");
+    if (site.patch_size > patches_[0].size()) return fail("the site does not fit the script");
     for (unsigned g = 0; g < 256; ++g) {
         const auto generation = static_cast<std::uint8_t>(g % site.generations);
         tokens_[g] = token(generation, site.token_bits);
@@ -224,7 +224,7 @@ void script::prepare() {
 // One call of the script, with fresh memory unless it makes its own.
 void script::once() {
     if (!test_->form->by_script->maps) {
-        memory_ = platform::map(test_->path, page());
+        memory_ = platform::map(test_->path, extent());
         if (memory_.executable == nullptr) return refuse(memory_.failure);
         const std::size_t offset = place();
         image(memory_.writable, memory_.size, offset, 0);

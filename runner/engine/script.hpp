@@ -32,6 +32,8 @@ class script {
     const test& parts() const { return *test_; }
     const platform::code_memory& memory() const { return memory_; }
     std::size_t page() const { return platform::page_size(); }
+    // Bytes: the whole pages that hold the site.
+    std::size_t extent() const { return (test_->site->size / page() + 1) * page(); }
     // Fills a page with traps and the site, at `offset` bytes into it, as generation g.
     void image(std::uint8_t* to, std::size_t size, std::size_t offset, std::uint32_t g);
     // A random offset at which the site fits one page.
