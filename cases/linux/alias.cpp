@@ -60,7 +60,7 @@ struct alias {
         s.image(p.writable, size, offset, 0);
         platform::synchronize(p.executable, size);
         s.aim(p.writable, p.executable, size, offset);
-        s.expect(s.run(), 0);
+        if (!s.survives([&] { s.expect(s.run(), 0); })) return s.refuse("a second, executable mapping does not run");
         for (std::uint32_t g = 1; g <= 64 && !s.over(); ++g) {
             s.modify(g);
             s.writer_steps();

@@ -88,6 +88,7 @@ struct reuse {
         platform::synchronize(at, size);
         s.aim(at, at, size, offset);
         s.range(at + offset, at + offset + s.parts().site->size);
+        if (!s.survives([&] { s.run(); })) return s.refuse("memory that was mapped executable does not run");
         const auto writer = [&] {
             for (std::uint32_t g = 1; g <= rounds && s.wait_for(w.turn, g); ++g) {
                 if (!remap(s, at, offset, g)) {
