@@ -66,7 +66,8 @@ const std::map<std::string, std::string> not_computed = {
     {"SPAN-A64-PAIR", "needs a site of two instructions and their mixes as witnesses"},
     {"SPAN-RV-CEBREAK", "needs a site where c.ebreak replaces the first half of an instruction"},
     {"SPAN-RV-JOIN", "needs a site where one instruction replaces two"},
-    {"FORK-RVPRCTL", "the row names no store: what it says is that the child keeps the setting, else it is MIG-RV-FI-PRCTL"},
+    {"FORK-RVPRCTL",
+     "the row names no store: what it says is that the child keeps the setting, else it is MIG-RV-FI-PRCTL"},
     {"COFF-A64-MNT",
      "its witness is code older than the generation that was maintained; new_then_old may be one generation, which is "
      "replaced before it is maintained (the catalogue's test coFF+cachesync writes two generations)"},
@@ -187,7 +188,7 @@ void steps_of(const row& r, const texts& tokens, const facts& machine, std::stri
                                                                  {"MB-unregistered", "membarrier.unregistered"},
                                                                  {"MB-in-child", "membarrier.fork"},
                                                                  {"EXEC", "membarrier.exec"}};
-    static const texts nothing = {"NONE",     "LDF",     "LDF-old-gen", "MPROT_RW",      "MPROT_RX",
+    static const texts nothing = {"NONE",     "LDF",     "LDF-old-gen", "MPROT_RW",     "MPROT_RX",
                                   "register", "mmap-RW", "write-file",  "other-process"};
     for (const std::string& t : tokens) {
         if (t == "MPROT_RX" && has(tokens, "mmap-RW")) {
@@ -222,13 +223,15 @@ relation relation_of(const row& r, witness seen) {
     if (seen == witness::second_first) return relation::two_locations;
     if (seen == witness::fetch_then_old_data) return relation::fetch_to_load;
     if (has(r.writer, "PUB-by-third")) return relation::third_party;
-    if (has(r.writer, "PUB") || has(r.writer, "STLR") || has(r.executor, "other-process")) return relation::cross_thread;
+    if (has(r.writer, "PUB") || has(r.writer, "STLR") || has(r.executor, "other-process"))
+        return relation::cross_thread;
     const bool meanwhile = r.group == "d" || r.group == "e" || r.group == "f" || r.group == "g";
     return meanwhile ? relation::concurrent : relation::same_thread;
 }
 
 void translate(const row& r, const facts& machine, std::string_view serializing, translation& to) {
-    // What a call has to come to is required or forbidden in the row; in an answer, to come to something else is forbidden.
+    // What a call has to come to is required or forbidden in the row; in an answer, to come to something else is
+    // forbidden.
     const auto seen = witnesses.find(r.seen.starts_with("errno:") ? "errno" : r.seen);
     if (seen == witnesses.end()) {
         to.unknown = r.seen;

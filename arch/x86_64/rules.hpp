@@ -22,7 +22,8 @@ inline constexpr std::string_view coherency = "AMD APM vol. 2 (24593), 7.6.1: cr
 inline constexpr std::string_view amd_self_modifying = "AMD APM vol. 2 (24593), 7.6.1: self-modifying code";
 inline constexpr std::string_view linux_breakpoint = "Linux 6.12, arch/x86/kernel/alternative.c, text_poke_bp_batch";
 inline constexpr std::string_view demand_paging =
-    "no manual: programs are paged in without serialization everywhere (A. Lutomirski, \"Re: [PATCH 07/32] mm: Bring back "
+    "no manual: programs are paged in without serialization everywhere (A. Lutomirski, \"Re: [PATCH 07/32] mm: Bring "
+    "back "
     "vmalloc_exec\", LKML, 2023-06-17)";
 inline constexpr std::string_view membarrier_header =
     "membarrier(2) and include/uapi/linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE";
