@@ -33,6 +33,10 @@ enum class witness : std::uint8_t {
     never_new,            // the old code still ran when the bound was reached
     fault,                // a signal that the code does not raise when it is whole
     wrong_errno,          // a system call came to something else than its contract says
+    mixed,                // parts of old and new code, each whole: an old instruction, then a new one; an old condition
+                          // with a new target
+    neither_pair,         // a new instruction, then an old one behind it, of two that were modified at once
+    new_then_older,       // the new code was seen, then code that had been gone before it was written
 };
 
 // Between which two actions the order is in question; each witness of a shape belongs to one.
@@ -138,19 +142,33 @@ struct step {
 // Sites: the pieces of code that are modified. Executed whole, generation g of a site returns token(g mod
 // generations); see token.hpp for how a torn one is told from a stale one.
 
+// By which shapes a site is tried.
+enum class tried : std::uint8_t {
+    everywhere,  // by all that are not about another
+    briefly,     // by the plainest shapes alone, with one protocol
+    by_its_own,  // by those alone that name it
+    one_way,     // by those that modify it once, from generation 0 to 1: the way back is another matter
+};
+
 struct site_layout {
     std::string_view name;
     std::string_view meaning;
-    std::uint16_t size;               // bytes of the whole position-independent block, landing pads included
-    std::uint16_t entry;              // offset of the first instruction, bytes
-    std::uint16_t patch;              // offset of the modified bytes
-    std::uint16_t patch_size;         // how many; 1, 2, 4 or 8 are written by one store
-    std::uint16_t alignment;          // natural alignment of `patch`, bytes
-    std::uint16_t generations;        // how many can be told apart: 256, 16 or 2
-    std::uint8_t token_bits;          // width of the tokens it returns
-    std::uint8_t straight = 0;        // bytes from the entry to the return, when no branch is among them; else 0
-    bool data = false;                // what is modified is read by the code, not executed
-    void (*emit)(code_buffer& code);  // the whole block at generation 0
+    std::uint16_t size;            // bytes of the whole position-independent block, landing pads included
+    std::uint16_t entry;           // offset of the first instruction, bytes
+    std::uint16_t patch;           // offset of the modified bytes
+    std::uint16_t patch_size;      // how many; 1, 2, 4 or 8 are written by one store
+    std::uint16_t alignment;       // natural alignment of `patch`, bytes
+    std::uint16_t generations;     // how many can be told apart: 256, 16 or 2
+    std::uint8_t token_bits;       // width of the tokens it returns
+    std::uint8_t straight = 0;     // bytes from the entry to the return, when no branch is among them; else 0
+    bool data = false;             // what is modified is read by the code, not executed
+    tried by = tried::everywhere;  // by which shapes
+    std::uint8_t state = 0;        // added to the address of the entry when it is called: 1 is T32 on arm32
+    std::uint8_t first_bits = 0;   // of two instructions that are modified at once: how many low bits of the token are
+                                   // the first one's; else 0
+    placement at{};                // where it lies unless a test says otherwise
+
+    void (*emit)(code_buffer& code);                                 // the whole block at generation 0
     void (*emit_patch)(code_buffer& code, std::uint8_t generation);  // patch_size bytes
 };
 
@@ -211,6 +229,11 @@ struct architecture {
     void (*trap)(code_buffer&);
     void (*again)(code_buffer&, std::size_t begin, std::uint8_t flags, std::uint8_t values, std::uint8_t codes);
 };
+
+// Of what the addresses of a site's instructions are multiples, bytes.
+constexpr std::size_t granule_of(const architecture& isa, const site_layout& site) {
+    return site.state != 0 ? 2 : isa.granule;
+}
 
 template <back_end A>
 constexpr architecture describe() {

@@ -80,6 +80,8 @@ inline constexpr members handed_over = set_of(relation::same_thread, relation::c
                                               relation::third_party, relation::concurrent);
 inline constexpr members not_new = set_of(witness::stale, witness::torn, witness::fault, witness::never_new);
 inline constexpr members broken = set_of(witness::torn, witness::fault);
+inline constexpr members mixtures = set_of(witness::mixed, witness::neither_pair);
+inline constexpr members went_back = set_of(witness::new_then_old, witness::new_then_older);
 
 inline constexpr members one_process = static_cast<members>(anything & ~set_of(mapping::process));
 

@@ -19,6 +19,9 @@ constexpr std::uint32_t token(std::uint8_t g, unsigned bits) {
 // What the landing pads return that no whole branch reaches; the token of no generation at any width from 16 on.
 constexpr std::uint32_t torn_token = 0;
 
+// What a site returns that ran the condition of one generation with the target of another; no token either.
+constexpr std::uint32_t mixed_token = 0xff;
+
 // The generation (modulo 256) whose token is `value`, or -1 if it is that of none.
 constexpr int generation_of(std::uint32_t value, unsigned bits) {
     constexpr std::uint8_t inverse = 0xb5;  // 0x9d * 0xb5 = 1 (mod 256)
@@ -27,6 +30,7 @@ constexpr int generation_of(std::uint32_t value, unsigned bits) {
 }
 
 static_assert(static_cast<std::uint8_t>(0x9d * 0xb5) == 1);
-static_assert(generation_of(token(200, 16), 16) == 200 && generation_of(torn_token, 16) == -1);
+static_assert(generation_of(token(200, 16), 16) == 200 && generation_of(torn_token, 16) == -1 &&
+              generation_of(mixed_token, 16) == -1);
 
 }  // namespace cmodx

@@ -161,8 +161,9 @@ class timeline {
     // Before the hand-over: what the executor saw says that this had happened.
     constexpr bool released(std::size_t at, const need& n, basis weakest) const {
         // There the executor has seen, by itself or through another thread, the store and nothing that came after it.
-        if (q_.between == relation::third_party || q_.between == relation::same_location ||
-            q_.between == relation::load_to_fetch)
+        // If it was the store of the next generation, that came after all that the writer did for this one.
+        if (q_.between == relation::third_party || q_.between == relation::load_to_fetch ||
+            (q_.between == relation::same_location && q_.seen != witness::new_then_older))
             return at == 0;
         return n.published == 0 || any(n.published, at + 1, handed_over_ + 1, weakest);
     }

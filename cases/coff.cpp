@@ -17,7 +17,8 @@ struct coff {
     static constexpr event t0[] = {{act::store_code}, {act::steps}};
     static constexpr event t1[] = {{act::fetch, 0, 0}, {act::steps}, {act::fetch, 0, 1}};
     static constexpr program programs[] = {{t0}, {t1}};
-    static constexpr witness seeks[] = {witness::new_then_old, witness::torn, witness::fault, witness::never_new};
+    static constexpr witness seeks[] = {witness::new_then_old, witness::new_then_older, witness::torn, witness::fault,
+                                        witness::never_new};
     static constexpr mapping paths[] = {mapping::same, mapping::alias};
     static constexpr bool everywhere = true;
     static constexpr std::uint16_t needs_generations = 16;  // with two, later cannot be told from earlier
@@ -28,7 +29,9 @@ struct coff {
         const int second = r.generation(r.observed(1));
         if (first < 0 || second < 0) return outcome_of(witness::torn);
         if (first == second) return outcome::newer;
-        return r.age(second) > r.age(first) ? outcome_of(witness::new_then_old) : outcome::newer;
+        if (r.age(second) <= r.age(first)) return outcome::newer;
+        const bool next = r.age(second) - r.age(first) == 1;
+        return outcome_of(next ? witness::new_then_old : witness::new_then_older);
     }
 };
 

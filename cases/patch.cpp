@@ -19,6 +19,7 @@ struct patch {
     static constexpr witness seeks[] = {witness::torn, witness::fault, witness::never_new};
     static constexpr mapping paths[] = {mapping::same, mapping::alias};
     static constexpr bool everywhere = true;
+    static constexpr bool plain = true;
     static constexpr bool sweeps_placement = true;
 
     static outcome classify(const round_view& r) {

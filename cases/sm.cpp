@@ -19,6 +19,7 @@ struct sm {
     static constexpr witness seeks[] = {witness::stale, witness::torn, witness::fault};
     static constexpr mapping paths[] = {mapping::same, mapping::alias, mapping::flip};
     static constexpr bool everywhere = true;
+    static constexpr bool plain = true;
 
     static outcome classify(const round_view& r) { return r.compare(r.observed(0), r.flag()); }
 };

@@ -47,9 +47,15 @@ class builder {
     }
 
     bool fits(const shape& form, const site_layout& site, mapping path) const {
-        if (form.by_script != nullptr) return site.name == form.by_script->site && has_step(form.by_script->with_step);
+        if (form.by_script != nullptr) {
+            const bool right =
+                form.by_script->site.empty() ? site.by == tried::one_way : site.name == form.by_script->site;
+            return right && has_step(form.by_script->with_step);
+        }
         if (site.generations < form.needs_generations) return false;
         if (form.only_site.empty() ? site.data : site.name != form.only_site) return false;
+        if (form.only_site.empty() && site.by != tried::everywhere && !(form.plain && site.by == tried::briefly))
+            return false;
         if (needs_class(form) && (out_of_class(site) || site.patch_size > most_single_store)) return false;
         return path != mapping::flip || site.name == "imm" || site.name == "body";
     }
@@ -117,6 +123,7 @@ class builder {
                 if (form.programs.size() > 1 && form.takes_steps(form.programs.size() - 1))
                     t.executor = find(p.executor);
                 if (add(t) && from == origin::sufficient) whole.push_back(tests_.back());
+                if (site.by == tried::briefly && !whole.empty()) break;
             }
         }
         add(bare(form, site, path, origin::none));
@@ -166,7 +173,7 @@ class builder {
         t.on = &on_;
         t.form = &form;
         t.site = &site;
-        t.at = form.at;
+        t.at = form.at == placement{} ? site.at : form.at;
         t.path = path;
         t.from = from;
         return t;

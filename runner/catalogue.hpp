@@ -22,7 +22,8 @@ enum class origin : std::uint8_t {
 inline constexpr std::string_view origin_names[] = {"sufficient", "practice", "twin", "none"};
 inline constexpr std::string_view mapping_names[] = {"same", "alias", "flip", "poke", "process", "file"};
 inline constexpr std::string_view witness_names[] = {
-    "stale", "torn", "new_then_old", "second_first", "fetch_then_old_data", "never_new", "fault", "errno"};
+    "stale", "torn",  "new_then_old", "second_first", "fetch_then_old_data", "never_new",
+    "fault", "errno", "mixed",        "neither_pair", "new_then_older"};
 
 // A test with what it is made of; the steps that parts() shows are the case's own.
 struct test_case {

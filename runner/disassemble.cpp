@@ -27,6 +27,7 @@ constexpr mode modes[] = {
     {"x86_64", CS_ARCH_X86, CS_MODE_64},
     {"aarch64", CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN},
     {"arm32", CS_ARCH_ARM, CS_MODE_ARM},
+    {"t32", CS_ARCH_ARM, CS_MODE_THUMB},
 #if CS_API_MAJOR >= 5
     {"riscv64", CS_ARCH_RISCV, CS_MODE_RISCV64 | CS_MODE_RISCVC},
 #endif

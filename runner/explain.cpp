@@ -70,8 +70,10 @@ std::vector<lines> scripted_columns(const test_case& t) {
     std::vector<lines> columns = {{"T0", "store x"}};
     for (const std::string_view name : performed(t, 0)) columns[0].emplace_back(name);
     if (!t.one_thread()) {
-        columns[0].emplace_back("hand over");
-        columns.push_back({"T1", "take over"});
+        const bool hands_over = t.form->between != relation::concurrent;
+        if (hands_over) columns[0].emplace_back("hand over");
+        columns.push_back({"T1"});
+        if (hands_over) columns[1].emplace_back("take over");
         for (const std::string_view name : performed(t, 1)) columns[1].emplace_back(name);
     }
     columns.back().emplace_back("fetch x");
@@ -131,11 +133,13 @@ std::string site_text(const test_case& t) {
     const std::vector<std::uint8_t> patch = assembled([&](code_buffer& c) { site.emit_patch(c, 1); });
     std::vector<std::uint8_t> after = before;
     std::copy(patch.begin(), patch.end(), after.begin() + site.patch);
+    const bool t32 = site.state != 0;
     const std::size_t begin = std::min(site.entry, site.patch);
     const std::size_t modified = site.patch + std::size_t{site.patch_size};
     const std::size_t end = std::min<std::size_t>(site.size, std::max(begin + most_listed, modified));
-    std::string text = "  old\n" + listing(isa, {.code = before, .begin = begin, .end = end, .other = after});
-    text += "  new\n" + listing(isa, {.code = after, .begin = begin, .end = modified, .other = before});
+    std::string text =
+        "  old\n" + listing(isa, {.code = before, .begin = begin, .end = end, .other = after, .t32 = t32});
+    text += "  new\n" + listing(isa, {.code = after, .begin = begin, .end = modified, .other = before, .t32 = t32});
     if (end < site.size) text += fmt::format("  and {} bytes more, which do not change\n", site.size - end);
     return text;
 }

@@ -29,7 +29,8 @@ std::string listing(const architecture& isa, const listed& what) {
     for (const std::size_t cut : cuts) {
         const bool last = cut == what.end;
         if (cut == from) continue;
-        for (instruction& i : disassemble(isa.name, isa.granule, last ? what.code : what.code.first(cut), from))
+        for (instruction& i : disassemble(what.t32 ? "t32" : isa.name, what.t32 ? 2 : isa.granule,
+                                          last ? what.code : what.code.first(cut), from))
             if (i.offset < what.end) all.push_back(std::move(i));
         from = cut;
     }

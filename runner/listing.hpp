@@ -17,6 +17,7 @@ struct listed {
     std::size_t end = 0;
     std::span<const std::uint8_t> other{};  // instructions that differ from it have a star; empty: none has
     std::span<const traced_part> parts{};   // a title in front of each
+    bool t32 = false;                       // of arm32: not A32
 };
 
 // The instructions that begin in begin … end; of more than two that are equal the first. Indented.

@@ -81,11 +81,11 @@ std::optional<name_error> parse_placement(piece text, test_case& t) {
     unsigned before = 0;
     if (dash == std::string_view::npos || !parse_number(text.text.substr(0, dash), boundary) ||
         !parse_number(text.text.substr(dash + 1), before) || boundary < 8 || boundary > 4096 ||
-        (boundary & (boundary - 1)) != 0 || before > 64 || before % t.on->isa.granule != 0)
+        (boundary & (boundary - 1)) != 0 || before > 64 || before % granule_of(t.on->isa, *t.site) != 0)
         return name_error{text.position,
                           fmt::format("'{}' is no placement: a power of two from 8 to 4096, '-', and the bytes before "
                                       "it, at most 64 and a multiple of {}",
-                                      text.text, t.on->isa.granule)};
+                                      text.text, granule_of(t.on->isa, *t.site))};
     t.at = {static_cast<std::uint16_t>(boundary), static_cast<std::uint8_t>(before)};
     return std::nullopt;
 }
@@ -204,6 +204,7 @@ std::optional<name_error> parse_name(const known_architecture& on, std::string_v
     t.site = find_named(
         on.isa.sites, [](const site_layout& s) { return s.name; }, site[0], "site", error);
     if (t.site == nullptr) return error;
+    if (t.at == placement{}) t.at = t.site->at;
     if (site.size() > 1)
         if (auto wrong = parse_placement({site[1].position, fields[1].text.substr(site[0].text.size() + 1)}, t))
             return wrong;

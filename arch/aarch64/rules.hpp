@@ -113,8 +113,10 @@ inline constexpr chain written_in_order_idc{
     store, {.what = invalidate, .after = stores_done, .published = complete}, fetched_later};
 inline constexpr chain written_in_order_idc_dic{store, fetched_later};
 
-constexpr bool in_class(const question& q) { return q.site == "branch" || q.site == "nop_branch"; }
-constexpr bool in_class_throughout(const question& q) { return in_class(q) && q.patch_size <= 4; }
+constexpr bool is_pair(const question& q) { return q.site == "pair"; }  // of branches
+constexpr bool is_conditional(const question& q) { return q.site == "cond_branch"; }
+constexpr bool in_class(const question& q) { return q.site == "branch" || q.site == "nop_branch" || is_pair(q); }
+constexpr bool in_class_throughout(const question& q) { return in_class(q) && (q.patch_size <= 4 || is_pair(q)); }
 constexpr bool races_outside_class(const question& q) { return races(q) && !in_class(q); }
 
 }  // namespace detail
@@ -132,6 +134,12 @@ inline constexpr statement statements[] = {
     {.seen = broken, .holds = detail::in_class_throughout, .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = concurrent_modification,
      .reason = "both instructions are in the class that may be exchanged while they run: one of the two executes"},
+    {.seen = set_of(witness::mixed), .holds = detail::is_conditional, .ruling = verdict::allowed,
+     .strength = basis::arch_text, .source = concurrent_modification,
+     .reason = "where condition and target of a branch both change, the old of one may go with the new of the other"},
+    {.seen = mixtures, .holds = detail::is_pair, .ruling = verdict::allowed, .strength = basis::inferred,
+     .source = concurrent_modification,
+     .reason = "each of the two instructions is old or new, and nothing is said of both"},
     {.holds = detail::races_outside_class, .ruling = verdict::unpredictable, .strength = basis::arch_text,
      .source = concurrent_modification,
      .reason = "the instruction runs while it is modified and is not in the class for which that is defined"},
@@ -185,15 +193,22 @@ inline constexpr statement statements[] = {
      .found = detail::maintained_idc, .ruling = verdict::forbidden, .strength = basis::arch_model, .source = model,
      .reason = "the first location was invalidated, and the context synchronized, before it was fetched"},
 
-    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_old), .when = "idc=1,dic=1",
+    {.between = set_of(relation::same_location), .seen = went_back, .when = "idc=1,dic=1",
      .ruling = verdict::forbidden, .strength = basis::arch_model, .source = model,
      .reason = "with DIC=1 two fetches of one location are coherent"},
-    // The writer's own maintenance is no help: between its store and its maintenance the executor may fetch the
+    // The writer's own maintenance is no help against the generation that it has just replaced: between its store and its maintenance the executor may fetch the
     // new code and then, from a cache that is not invalidated yet, the old.
-    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_old), .found = detail::maintained,
+    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_older),
+     .found = detail::written_in_order, .ruling = verdict::forbidden, .strength = basis::arch_model, .source = model,
+     .reason = "the generation between the two was maintained before the one that was seen was written"},
+    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_older), .when = "idc=1",
+     .found = detail::written_in_order_idc, .ruling = verdict::forbidden, .strength = basis::arch_model,
+     .source = model,
+     .reason = "the generation between the two was maintained before the one that was seen was written"},
+    {.between = set_of(relation::same_location), .seen = went_back, .found = detail::maintained,
      .ruling = verdict::forbidden, .strength = basis::inferred, .source = model,
      .reason = "the executing thread maintained the location and synchronized its context between its two fetches"},
-    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_old),
+    {.between = set_of(relation::same_location), .seen = went_back,
      .ruling = verdict::allowed, .strength = basis::arch_text, .source = synchronization,
      .reason = "that the new instruction was seen does not mean that the old will not be seen again"},
 

@@ -101,6 +101,57 @@ constexpr void literal_block(code_buffer& code) {
     trap_until(code, begin, 16);
 }
 
+// ---------------------------------------------------------------------------------------------------------------
+// cond_branch: condition and target of one B.cond, where EQ holds. Generation 0 branches and 1 does not, so the old
+// condition with the new target leads where no generation does, and back again.
+
+constexpr void cond_branch_patch(code_buffer& code, std::uint8_t generation) {
+    append(code, generation % 2 == 0 ? b(cond::eq, 48) : b(cond::ne, 68));
+}
+
+constexpr void cond_branch_block(code_buffer& code) {
+    const std::size_t begin = code.size;
+    append(code, cmp(w0, w0));
+    cond_branch_patch(code, 0);
+    append(code, movz(w0, token(1, 16)), ret());
+    trap_until(code, begin, 4 + 36);  // where one byte of the target leads that goes with two of the other
+    append(code, movz(w0, torn_token), ret());
+    trap_until(code, begin, 4 + 48);
+    append(code, movz(w0, token(0, 16)), ret());
+    trap_until(code, begin, 4 + 68);
+    append(code, movz(w0, mixed_token), ret());
+    trap_until(code, begin, 4 + 80);
+    append(code, movz(w0, torn_token), ret());
+    trap_until(code, begin, 96);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// pair: the targets of two B, one behind the other, by one store of 8 bytes. The first leads to a pad that sets the
+// low half of the token and goes on to the second, which leads to a pad that sets the high half.
+
+inline constexpr std::size_t first_pads = 16;
+inline constexpr std::size_t second_pads = first_pads + 16 * slot_size;
+
+constexpr void pair_patch(code_buffer& code, std::uint8_t generation) {
+    const std::int64_t pad = (generation & 15) * std::int64_t{slot_size};
+    append(code, b(pad + std::int64_t{first_pads}), b(pad + std::int64_t{second_pads} - 4));
+}
+
+constexpr void pair_block(code_buffer& code) {
+    const std::size_t begin = code.size;
+    pair_patch(code, 0);
+    trap_until(code, begin, first_pads);
+    for (std::uint8_t g = 0; g < 16; ++g) {
+        append(code, movz(w0, token(g, 32) & 0xffff));
+        append(code, b(4 - static_cast<std::int64_t>(code.size - begin)));
+        trap_until(code, begin, first_pads + (g + 1u) * slot_size);
+    }
+    for (std::uint8_t g = 0; g < 16; ++g) {
+        append(code, movk(w0, token(g, 32) >> 16, 16), ret());
+        trap_until(code, begin, second_pads + (g + 1u) * slot_size);
+    }
+}
+
 // clang-format off
 inline constexpr site_layout sites[] = {
     {.name = "imm", .meaning = "the immediate of MOVZ",
@@ -118,6 +169,12 @@ inline constexpr site_layout sites[] = {
     {.name = "literal", .meaning = "a word of data that an LDR reads",
      .size = 16, .entry = 0, .patch = 8, .patch_size = 4, .alignment = 4, .generations = 256, .token_bits = 32,
      .data = true, .emit = literal_block, .emit_patch = literal_patch},
+    {.name = "cond_branch", .meaning = "condition and target of B.cond",
+     .size = 96, .entry = 0, .patch = 4, .patch_size = 4, .alignment = 4, .generations = 2, .token_bits = 16,
+     .by = tried::by_its_own, .emit = cond_branch_block, .emit_patch = cond_branch_patch},
+    {.name = "pair", .meaning = "the targets of two B, one behind the other, by one store",
+     .size = second_pads + 16 * slot_size, .entry = 0, .patch = 0, .patch_size = 8, .alignment = 8, .generations = 16,
+     .token_bits = 32, .by = tried::by_its_own, .first_bits = 16, .emit = pair_block, .emit_patch = pair_patch},
 };
 // clang-format on
 

@@ -33,6 +33,9 @@ constexpr std::uint16_t b(cond c, std::int64_t offset) {
     return narrow(0xd000 | at(static_cast<std::uint32_t>(c), 4, 8) | distance(offset - 4, 2, 8));
 }
 
+constexpr std::uint16_t push_lr() { return 0xb500; }
+constexpr std::uint16_t pop_pc() { return 0xbd00; }
+
 constexpr std::uint32_t nop_w() { return halfwords(0xf3af, 0x8000); }
 constexpr std::uint32_t isb() { return halfwords(0xf3bf, 0x8f6f); }
 constexpr std::uint32_t dsb(barrier option) { return halfwords(0xf3bf, 0x8f40 | static_cast<std::uint32_t>(option)); }

@@ -84,7 +84,11 @@ inline constexpr chain read_in_order{store, {.what = fetch}};
 inline constexpr chain written_in_order{
     store, cleaned, invalidated, {.what = sync_others, .after = complete}, {.what = publish}};
 
-constexpr bool in_class(const question& q) { return q.site == "branch" || q.site == "nop_branch"; }
+// In T32 the class is one of halfwords, and single ones are fetched whole (E2.2.1): a 16-bit instruction, and the
+// second halfword of a BL that remains one.
+constexpr bool in_class(const question& q) {
+    return q.site == "branch" || q.site == "nop_branch" || q.site == "short_branch" || q.site == "call";
+}
 constexpr bool races_outside_class(const question& q) { return races(q) && !in_class(q); }
 
 }  // namespace detail
@@ -120,8 +124,12 @@ inline constexpr statement statements[] = {
      .found = detail::written_in_order,
      .ruling = verdict::forbidden, .strength = basis::inferred, .source = synchronization,
      .reason = "the first modification was maintained and every context synchronized before the second was made"},
+    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_older),
+     .found = detail::written_in_order,
+     .ruling = verdict::forbidden, .strength = basis::inferred, .source = synchronization,
+     .reason = "the generation between the two was maintained, and every context synchronized, before the next"},
     {.between = set_of(relation::same_location, relation::two_locations),
-     .seen = set_of(witness::new_then_old, witness::second_first),
+     .seen = went_back | set_of(witness::second_first),
      .ruling = verdict::allowed, .strength = basis::arch_text, .source = synchronization,
      .reason = "fetches are not ordered, and are made from caches that are not coherent"},
 

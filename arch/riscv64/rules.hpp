@@ -61,12 +61,16 @@ using namespace effect;
 inline constexpr need store{.what = modify, .published = order_stores};
 inline constexpr chain synchronized{store, {.what = sync | sync_others}, {.what = fetch, .unless = moved}};
 inline constexpr chain followed{store, {.what = sync}, {.what = fetch}};
+// Asked for before the fork.
+inline constexpr chain inherited{need{.what = follows}, {.what = copied}, {.what = sync}, {.what = fetch}};
 inline constexpr chain written_in_order{store, {.what = fetch, .after = never}};
 inline constexpr chain read_in_order{store, {.what = fetch}};
 inline constexpr chain synchronized_between{store, {.what = sync_others}, {.what = publish}};
 
 // Ziccif: an instruction that does not span an aligned 4-byte boundary is fetched whole (M = 4 with compressed code).
-constexpr bool fetched_whole(const question& q) { return inside_aligned(q, 4); }
+// Short instructions must not be joined to a longer one; a longer may give way to shorter ones.
+constexpr bool fetched_whole(const question& q) { return inside_aligned(q, 4) && q.site != "join"; }
+constexpr bool joins(const question& q) { return q.site == "join" && races(q); }
 
 }  // namespace detail
 
@@ -83,6 +87,9 @@ inline constexpr statement statements[] = {
     {.seen = broken, .when = "ziccif=1", .holds = detail::fetched_whole,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = ziccif,
      .reason = "the modified instruction does not span an aligned 4-byte boundary and is fetched whole"},
+    {.seen = broken, .when = "ziccif=1", .holds = detail::joins,
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = ziccif,
+     .reason = "code runs while two instructions of it are joined to one, of which the second half may run alone"},
     {.seen = broken, .when = "ziccif=1", .holds = races,
      .ruling = verdict::unspecified, .strength = basis::arch_text, .source = ziccif,
      .reason = "code runs while it is modified, and the modification spans an aligned 4-byte boundary"},
@@ -98,6 +105,9 @@ inline constexpr statement statements[] = {
      .found = detail::synchronized,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = zifencei,
      .reason = "the executing hart performed FENCE.I after the store had become visible to it"},
+    {.between = set_of(relation::same_thread), .seen = not_new, .with = effect::copied, .found = detail::inherited,
+     .ruling = verdict::forbidden, .strength = basis::kernel_impl, .source = linux_cmodx,
+     .reason = "the child has the setting of its parent, whose memory it copied: the kernel performs FENCE.I for it"},
     // A thread that Linux moves is synchronized anew if it asked for that, or if all harts were to be.
     {.between = set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch), .seen = not_new,
      .with = effect::follows,
@@ -108,7 +118,7 @@ inline constexpr statement statements[] = {
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = ziccid,
      .reason = "stores become visible to instruction fetch in the end"},
 
-    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_old), .when = "ziccid=1",
+    {.between = set_of(relation::same_location), .seen = went_back, .when = "ziccid=1",
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = ziccid,
      .reason = "fetches of a hart are in program order"},
     {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first), .when = "ziccid=1",
@@ -119,8 +129,12 @@ inline constexpr statement statements[] = {
      .found = detail::synchronized_between,
      .ruling = verdict::forbidden, .strength = basis::inferred, .source = linux_flush,
      .reason = "every hart performed FENCE.I between the two modifications"},
+    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_older),
+     .found = detail::synchronized_between,
+     .ruling = verdict::forbidden, .strength = basis::inferred, .source = linux_flush,
+     .reason = "every hart performed FENCE.I between the two modifications"},
     {.between = set_of(relation::same_location, relation::two_locations),
-     .seen = set_of(witness::new_then_old, witness::second_first),
+     .seen = went_back | set_of(witness::second_first),
      .ruling = verdict::allowed, .strength = basis::arch_text, .source = zifencei,
      .reason = "fetches are ordered by FENCE.I alone"},
 

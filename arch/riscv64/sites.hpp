@@ -115,6 +115,69 @@ constexpr void emit_literal(code_buffer& c) {
     emit_literal_patch(c, 0);
 }
 
+// --- short_branch: the target of c.j, 2 bytes --------------------------------------------------------------------
+
+// 128 slots, of which 16 are a generation's. c.j has bits 4, 8, 9, 10 of the offset in its second byte and 5, 6, 7 in
+// its first: bytes of two neighbours mixed lead to a slot of neither, and never to the branch itself.
+constexpr unsigned short_slot(unsigned g) {
+    const unsigned low = 1 + g % 7;
+    return (g & 1) | low << 1 | g >> 1 << 4;
+}
+
+constexpr void emit_short_branch_patch(code_buffer& c, std::uint8_t g) {
+    put_short(c, c_j(static_cast<std::int32_t>(short_slot(g & 15) * 16)));
+}
+
+constexpr void emit_short_branch(code_buffer& c) {
+    const std::size_t start = c.size;
+    emit_short_branch_patch(c, 0);
+    trap_until(c, start + 16);
+    for (unsigned slot = 1; slot < 128; ++slot) {
+        std::uint32_t value = torn_token;
+        for (unsigned g = 0; g < 16; ++g)
+            if (short_slot(g) == slot) value = token(static_cast<std::uint8_t>(g), 20);
+        emit_pad(c, value);
+    }
+}
+
+// --- split, join: jal against two c.nop; shrink: c.j over the first half of jal ----------------------------------
+
+// The second half of this jal alone is no instruction; its first half before a c.nop is a jump further ahead, to which
+// whoever lays these sites out gives room.
+constexpr std::int32_t split_distance = 4096;
+
+constexpr void put_whole(code_buffer& c) { put(c, jal(reg::zero, split_distance)); }
+constexpr void put_halves(code_buffer& c) {
+    put_short(c, c_nop());
+    put_short(c, c_nop());
+}
+
+constexpr void emit_split_patch(code_buffer& c, std::uint8_t g) { (g & 1) == 0 ? put_whole(c) : put_halves(c); }
+constexpr void emit_join_patch(code_buffer& c, std::uint8_t g) { (g & 1) == 0 ? put_halves(c) : put_whole(c); }
+
+constexpr void emit_by_halves(code_buffer& c, std::uint8_t near, std::uint8_t far) {
+    const std::size_t start = c.size - 4;
+    emit_pad(c, token(near, 20));
+    trap_until(c, start + split_distance);
+    emit_pad(c, token(far, 20));
+}
+constexpr void emit_split(code_buffer& c) {
+    emit_split_patch(c, 0);
+    emit_by_halves(c, 1, 0);
+}
+constexpr void emit_join(code_buffer& c) {
+    emit_join_patch(c, 0);
+    emit_by_halves(c, 0, 1);
+}
+
+constexpr void emit_shrink_patch(code_buffer& c, std::uint8_t g) {
+    put_short(c, (g & 1) == 0 ? static_cast<std::uint16_t>(jal(reg::zero, split_distance)) : c_j(4));
+}
+constexpr void emit_shrink(code_buffer& c) {
+    put_whole(c);
+    emit_by_halves(c, 1, 0);
+}
+
 inline constexpr site_layout sites[] = {
     {.name = "imm",
      .meaning = "the 20-bit immediate of lui",
@@ -173,6 +236,55 @@ inline constexpr site_layout sites[] = {
      .data = true,
      .emit = emit_literal,
      .emit_patch = emit_literal_patch},
+    {.name = "short_branch",
+     .meaning = "the offset of c.j, 2 bytes",
+     .size = 2048,
+     .entry = 0,
+     .patch = 0,
+     .patch_size = 2,
+     .alignment = 2,
+     .generations = 16,
+     .token_bits = 20,
+     .by = tried::briefly,
+     .emit = emit_short_branch,
+     .emit_patch = emit_short_branch_patch},
+    {.name = "split",
+     .meaning = "one instruction of 4 bytes that becomes two of 2",
+     .size = split_distance + 16,
+     .entry = 0,
+     .patch = 0,
+     .patch_size = 4,
+     .alignment = 4,
+     .generations = 2,
+     .token_bits = 20,
+     .by = tried::one_way,
+     .emit = emit_split,
+     .emit_patch = emit_split_patch},
+    {.name = "join",
+     .meaning = "two instructions of 2 bytes that become one of 4",
+     .size = split_distance + 16,
+     .entry = 0,
+     .patch = 0,
+     .patch_size = 4,
+     .alignment = 4,
+     .generations = 2,
+     .token_bits = 20,
+     .by = tried::one_way,
+     .emit = emit_join,
+     .emit_patch = emit_join_patch},
+    {.name = "shrink",
+     .meaning = "the first half of an instruction of 4 bytes at 2 mod 4, over which c.j is written",
+     .size = split_distance + 16,
+     .entry = 0,
+     .patch = 0,
+     .patch_size = 2,
+     .alignment = 2,
+     .generations = 2,
+     .token_bits = 20,
+     .by = tried::one_way,
+     .at = {8, 2},
+     .emit = emit_shrink,
+     .emit_patch = emit_shrink_patch},
 };
 
 }  // namespace cmodx::riscv64

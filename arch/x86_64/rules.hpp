@@ -72,6 +72,7 @@ inline constexpr chain behind_breakpoint{{{guarded}, {sync_others}}};
 inline constexpr chain written_in_order{{{modify}, {sync_others}, {publish}}};
 
 constexpr bool in_quadword(const question& q) { return inside_aligned(q, 8); }
+constexpr bool merges(const question& q) { return q.site == "merge"; }
 
 }  // namespace detail
 
@@ -80,9 +81,21 @@ inline constexpr statement statements[] = {
     {.between = set_of(relation::data), .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = memory_ordering,
      .reason = "an aligned word is loaded whole, stores are seen in program order, and loads are made in it"},
+    {.seen = broken, .when = "vendor=amd", .holds = [](const question& q) { return detail::merges(q) && races(q); },
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = coherency,
+     .reason = "one instruction replaces two: the first of these may run, and then the middle of the new one"},
     {.seen = broken, .when = "vendor=amd", .holds = detail::in_quadword,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = coherency,
      .reason = "a store inside a naturally aligned quadword may modify code that runs: old or new is executed"},
+    {.seen = set_of(witness::neither_pair), .when = "vendor=amd", .holds = detail::in_quadword,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = coherency,
+     .reason = "stores reach fetch in program order, and so do fetches up to the next branch: once new, always new"},
+    {.seen = set_of(witness::mixed), .when = "vendor=amd", .holds = detail::in_quadword,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = coherency,
+     .reason = "the quadword may be read more than once, and be modified between two instructions of it"},
+    {.seen = mixtures, .holds = races,
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = cross_modifying,
+     .reason = "code runs while it is modified, and what two instructions of it come to is not said"},
     {.seen = broken, .holds = races, .found = detail::behind_breakpoint,
      .ruling = verdict::forbidden, .strength = basis::vendor_informal, .source = linux_breakpoint,
      .reason = "a breakpoint stood on the first byte, and every thread was synchronized, before the rest was modified"},
@@ -124,7 +137,7 @@ inline constexpr statement statements[] = {
      .ruling = verdict::unspecified, .strength = basis::arch_text, .source = cross_modifying,
      .reason = "the executing thread must serialize; what happens if it does not is not said"},
 
-    {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_old), .when = "vendor=amd",
+    {.between = set_of(relation::same_location), .seen = went_back, .when = "vendor=amd",
      .holds = detail::in_quadword,
      .ruling = verdict::forbidden, .strength = basis::inferred, .source = coherency,
      .reason = "stores reach fetch in program order, though nothing is said of one location fetched twice"},

@@ -100,6 +100,41 @@ constexpr void emit_literal(code_buffer& c) {
     trap_until(c, start + 16);
 }
 
+// --- pair: mov al, imm8; mov ah, imm8 ---------------------------------------------------------------------------
+
+constexpr void emit_pair_patch(code_buffer& c, std::uint8_t g) {
+    c.little(0xb0 | (token(g, 16) & 0xff) << 8 | 0xb4 << 16 | token(g, 16) >> 8 << 24, 4);
+}
+
+constexpr void emit_pair(code_buffer& c) {
+    const std::size_t start = c.size;
+    trap_until(c, start + 2);
+    xor_r32_r32(c, reg::ax, reg::ax);
+    emit_pair_patch(c, 0);
+    ret(c);
+    trap_until(c, start + 16);
+}
+
+// --- merge: the same two, which become mov ax, imm16 ------------------------------------------------------------
+
+// Run from its middle, the new instruction and the AND behind it are a shift of memory at an address that is never
+// mapped: it faults.
+constexpr void emit_merge_patch(code_buffer& c, std::uint8_t g) {
+    if ((g & 1) == 0) return emit_pair_patch(c, 0);
+    c.little(0xb866 | token(1, 16) << 16, 4);
+}
+
+constexpr void emit_merge(code_buffer& c) {
+    const std::size_t start = c.size;
+    trap_until(c, start + 2);
+    xor_r32_r32(c, reg::ax, reg::ax);
+    emit_merge_patch(c, 0);
+    c.byte(0x25);  // and eax, 0xffff
+    c.little(0xffff, 4);
+    ret(c);
+    trap_until(c, start + 16);
+}
+
 inline constexpr site_layout sites[] = {
     {.name = "imm",
      .meaning = "the 32-bit immediate of mov eax, imm32",
@@ -158,6 +193,31 @@ inline constexpr site_layout sites[] = {
      .data = true,
      .emit = emit_literal,
      .emit_patch = emit_literal_patch},
+    {.name = "pair",
+     .meaning = "two instructions, mov al, imm8 and mov ah, imm8, in one aligned word",
+     .size = 16,
+     .entry = 2,
+     .patch = 4,
+     .patch_size = 4,
+     .alignment = 4,
+     .generations = 256,
+     .token_bits = 16,
+     .by = tried::by_its_own,
+     .first_bits = 8,
+     .emit = emit_pair,
+     .emit_patch = emit_pair_patch},
+    {.name = "merge",
+     .meaning = "two instructions, mov al, imm8 and mov ah, imm8, which become one, mov ax, imm16",
+     .size = 16,
+     .entry = 2,
+     .patch = 4,
+     .patch_size = 4,
+     .alignment = 4,
+     .generations = 2,
+     .token_bits = 16,
+     .by = tried::one_way,
+     .emit = emit_merge,
+     .emit_patch = emit_merge_patch},
 };
 
 }  // namespace cmodx::x86_64

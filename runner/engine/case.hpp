@@ -45,6 +45,7 @@ class define {
                  .programs = S::programs,
                  .seeks = S::seeks,
                  .paths = S::paths,
+                 .plain = CMODX_MEMBER_OR(S, plain, false),
                  .everywhere = CMODX_MEMBER_OR(S, everywhere, false),
                  .sweeps_placement = CMODX_MEMBER_OR(S, sweeps_placement, false),
                  .needs_generations = traits<S>::generations,

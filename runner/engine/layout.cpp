@@ -36,7 +36,7 @@ std::size_t layout::place(location x, std::size_t zone) {
     std::size_t multiple = 1 + choose_(std::max<std::uint32_t>(4096 / at.boundary, 2));
     if (at.boundary < 4096) multiple |= 1;  // of no larger power of two
     const std::size_t begin = zone + 4096 + multiple * at.boundary - at.before - site.patch;
-    if (begin % test_.isa->granule != 0) error_ = "the placement is not on an instruction boundary";
+    if (begin % granule_of(*test_.isa, site) != 0) error_ = "the placement is not on an instruction boundary";
     return begin;
 }
 
@@ -92,13 +92,13 @@ void layout::lay_out_frame(lane& l, batch& b, instance& i, std::size_t slot) con
     for (location x = 0; x < locations; ++x) {
         set(word_of(field::flag, x), reinterpret_cast<std::uintptr_t>(&i.flags[x].value));
         if (!test_.form->uses(x)) continue;
-        set(word_of(field::site, x), executable + entry_[x]);
+        const std::uintptr_t entry = executable + entry_[x] + test_.site->state;
+        set(word_of(field::site, x), entry);
         set(word_of(field::target, x), writable + patched_[x]);
         set(word_of(field::source, x), reinterpret_cast<std::uintptr_t>(b.patches[0].data()));
         set(word_of(field::begin, x), executable + patched_[x]);
         set(word_of(field::end, x), executable + patched_[x] + test_.site->patch_size);
-        const std::uintptr_t entry = executable + entry_[x];  // the table of fetch_chosen
-        std::memcpy(l.scratch.data() + x * sizeof entry, &entry, sizeof entry);
+        std::memcpy(l.scratch.data() + x * sizeof entry, &entry, sizeof entry);  // the table of fetch_chosen
     }
 }
 

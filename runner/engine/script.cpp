@@ -28,16 +28,18 @@ void script::image(std::uint8_t* to, std::size_t size, std::size_t offset, std::
 
 std::size_t script::place() {
     const site_layout& site = *test_->site;
-    const std::size_t misfit = (site.alignment - site.patch % site.alignment) % site.alignment;
-    const std::size_t room = (extent() - site.size - misfit) / site.alignment;
-    return misfit + site.alignment * choose(static_cast<std::uint32_t>(room));
+    const placement at = test_->at;
+    const std::size_t unit = at.boundary == 0 ? site.alignment : 2u * at.boundary;
+    const std::size_t misfit = (2 * unit + unit / 2 * (at.boundary != 0) - site.patch - at.before) % unit;
+    const std::size_t room = (extent() - site.size - misfit) / unit;
+    return misfit + unit * choose(static_cast<std::uint32_t>(room));
 }
 
 void script::aim(std::uint8_t* writable, std::uint8_t* executable, std::size_t size, std::size_t offset) {
     const site_layout& site = *test_->site;
     target_ = writable + offset + site.patch;
     executable_ = executable + offset + site.patch;
-    entry_ = address(executable + offset + site.entry);
+    entry_ = address(executable + offset + site.entry) + site.state;
     for (std::size_t thread = 0; thread < frames_.size(); ++thread) {
         auto& frame = frames_[thread];
         frame[index_of(field::clear_cache)] = platform::clear_cache_function();
@@ -165,7 +167,7 @@ void script::count_fault(const guarded_call& c) {
     count(witness::fault);
     if (!first) return;
     counts_->first.signal = c.signal;
-    counts_->first.address_offset = c.pc - entry_;
+    counts_->first.address_offset = c.pc - (entry_ - test_->site->state);
 }
 
 void script::assemble_stub(stubs which, code_buffer& code) const {

@@ -179,6 +179,7 @@ class define_script {
         shape_.seeks = S::seeks;
         shape_.paths = S::paths;
         shape_.needs_generations = 2;
+        shape_.everywhere = site().empty();
         shape_.by_script = &scripted_;
         shape_.next = shape_list();
         shape_list() = &shape_;

@@ -58,7 +58,7 @@ struct scripted {
     bool steps;                  // is tried with protocols
     relation protocols;          // with those for this
     bool twins;                  // and with their twins, by the first mapping
-    std::string_view site;       // the one it is tried at
+    std::string_view site;       // the one it is tried at; empty: those that are modified one way only
     std::string_view with_step;  // only on architectures that have this step; empty: on all
 };
 
@@ -72,6 +72,7 @@ struct shape {
     std::span<const program> programs;
     std::span<const witness> seeks;  // what it looks for, the first above all
     std::span<const mapping> paths;
+    bool plain;                       // also at the sites that are tried briefly
     bool everywhere;                  // at every site, with twins and what people use at every mapping
     bool sweeps_placement;            // also at every offset around the boundaries
     std::uint16_t needs_generations;  // a site must tell so many apart

@@ -35,6 +35,13 @@ class round_view {
         const int found = generation_of(value, in_.site->token_bits);
         return found < in_.site->generations ? found : -1;
     }
+    // Of a site of two instructions: the generation of the first or the second that ran; -1 for none.
+    int part(std::uint32_t value, bool first) const {
+        const std::uint32_t low = (1u << in_.site->first_bits) - 1;
+        for (int g = 0; g < in_.site->generations; ++g)
+            if (((in_.tokens[static_cast<std::size_t>(g)] ^ value) & (first ? low : ~low)) == 0) return g;
+        return -1;
+    }
     // The generation (modulo the site's) whose modified bytes begin with what load_code observed; -1 for none.
     int loaded(std::size_t slot) const {
         const std::uint32_t bytes = observed(slot) & in_.word_mask();
@@ -49,6 +56,7 @@ class round_view {
         return (newest_ - static_cast<std::uint32_t>(found)) & (in_.site->generations - 1u);
     }
     std::uint32_t newest() const { return newest_; }
+    bool is_pair() const { return in_.site->first_bits != 0; }
 
   private:
     const batch& in_;
@@ -125,10 +133,15 @@ template <class S>
 std::uint32_t oldest_seen(const round_view& r) {
     std::uint32_t oldest = 0;  // age
     for (const event& e : S::programs[traits<S>::observer].events) {
-        int found = -1;
-        if (traits<S>::fetches(e.what)) found = r.generation(r.observed(e.slot));
-        if (e.what == act::load_code) found = r.loaded(e.slot);
-        if (found >= 0 && r.age(found) > oldest) oldest = r.age(found);
+        const auto saw = [&](int found) {
+            if (found >= 0 && r.age(found) > oldest) oldest = r.age(found);
+        };
+        if (e.what == act::load_code) saw(r.loaded(e.slot));
+        if (!traits<S>::fetches(e.what)) continue;
+        const std::uint32_t value = r.observed(e.slot);
+        saw(r.generation(value));
+        if (r.generation(value) >= 0 || !r.is_pair()) continue;
+        for (const bool first : {true, false}) saw(r.part(value, first));
     }
     return r.newest() - oldest;
 }
