@@ -118,24 +118,33 @@ class _Same:
 same = _Same()
 
 
-def of_document(document: dict[str, Any]) -> Run:
-    """From a valid document of a run."""
+def frame_of(document: dict[str, Any]) -> Run:
+    """What a valid document of a run says besides its tests."""
     machine = document["machine"]
+    return Run(machine["name"], machine["architecture"], _environment(document), {})
+
+
+def parts_of(record: dict[str, Any]) -> Parts:
+    omits = record.get("omits")
+    return Parts(
+        record["shape"],
+        record["site"],
+        record["mapping"],
+        record.get("at", ""),
+        record.get("origin", ""),
+        record.get("twin_of", ""),
+        f"{omits['thread']}:{omits['step']}" if omits else "",
+        tuple(record.get("writer", ())),
+        tuple(record.get("executor", ())),
+    )
+
+
+def of_document(document: dict[str, Any]) -> Run:
+    """From a valid document of a run. layout.py comes to the same from its text."""
     tests: dict[str, Result] = {}
-    run = Run(machine["name"], machine["architecture"], _environment(document), tests)
+    run = frame_of(document)
+    run.tests = tests
     for record in document["tests"]:
-        omits = record.get("omits")
-        parts = Parts(
-            record["shape"],
-            record["site"],
-            record["mapping"],
-            record.get("at", ""),
-            record.get("origin", ""),
-            record.get("twin_of", ""),
-            f"{omits['thread']}:{omits['step']}" if omits else "",
-            tuple(record.get("writer", ())),
-            tuple(record.get("executor", ())),
-        )
         witnesses = tuple(
             Seen(w["witness"], w["k"], w["n"], same(Ruling(w["verdict"], w["basis"], w["source"], w["reason"])))
             for w in record.get("witnesses", ())
@@ -144,7 +153,7 @@ def of_document(document: dict[str, Any]) -> Run:
         tests[record["name"]] = Result(
             status,
             same(record.get("reason", "")),
-            same(parts),
+            same(parts_of(record)),
             (record["code_hash"],) if "code_hash" in record else (),
             (record["rate_hz"],) if record.get("rate_hz") else (),
             witnesses,

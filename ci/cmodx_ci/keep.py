@@ -32,7 +32,7 @@ def _tools() -> bytes:
     """These tools as they are now: code, schema, version of Python."""
     digest = hashlib.sha256(sys.version.encode())
     here = Path(__file__).parent
-    for path in (*(here / name for name in ("digest.py", "packed.py", "reader.py", "keep.py")), results.schema_path):
+    for path in (*(here / name for name in ("digest.py", "packed.py", "layout.py", "reader.py", "keep.py")), results.schema_path):
         digest.update(path.read_bytes())
     return digest.digest()
 

@@ -27,14 +27,18 @@ versions = {"result": 1, "baseline": 1}
 
 def read(path: Path) -> tuple[str, dict[str, Any]]:
     """("result" or "baseline", the document)."""
+    return parse(contents(path), name_of(path))
+
+
+def contents(path: Path) -> bytes:
+    """Of a file; when it is too large, so much of it that `parse` refuses it."""
     try:
         with path.open("rb") as file:
-            raw = file.read(most_bytes + 1)
+            return file.read(most_bytes + 1)
     except IsADirectoryError:
-        raise UsageFault(f"{_name(path)}: a folder; accepted is a document") from None
+        raise UsageFault(f"{name_of(path)}: a folder; accepted is a document") from None
     except OSError as error:
-        raise UsageFault(f"{_name(path)}: {error.strerror or error}") from None
-    return parse(raw, _name(path))
+        raise UsageFault(f"{name_of(path)}: {error.strerror or error}") from None
 
 
 def parse(raw: bytes, where: str) -> tuple[str, dict[str, Any]]:
@@ -52,7 +56,7 @@ def parse(raw: bytes, where: str) -> tuple[str, dict[str, Any]]:
     return kind, document
 
 
-def _name(path: Path) -> str:
+def name_of(path: Path) -> str:
     return plain(str(path))
 
 
@@ -89,7 +93,7 @@ def _json(raw: bytes, where: str) -> Any:
     if not text.strip():
         raise UsageFault(f"{where}: empty")
     # float() is called for each number if a hook is given: only where a number could overflow.
-    hook = {"parse_float": _finite} if re.search(r"\d[eE]\+?\d{3}", text) else {}
+    hook = {"parse_float": _finite} if re.search(r"[eE]\+?\d{3}", text) else {}
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant, **hook)
         if "\\ud" in text or "\\uD" in text:

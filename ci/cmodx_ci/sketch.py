@@ -36,11 +36,11 @@ def parse(source: str) -> tuple[list[str], Case]:
     """(shapes that the file defines, its case)"""
     shapes = [word for found in _name.findall(source) for word in _word.findall(found)]
     lines = _header(source)
-    top = next((i for i, line in enumerate(lines) if re.match(r"\s+T0\b", line)), None)
+    top = next((i for i, line in enumerate(lines) if re.match(r"\s+[TP]0\b", line)), None)
     meaning = " ".join(line.strip() for line in lines[:top] if line.strip())
     if top is None:
         return shapes, Case(meaning, (), ())
-    starts = [match.start() for match in re.finditer(r"\bT\d", lines[top])]
+    starts = [match.start() for match in re.finditer(r"\b[TP]\d", lines[top])]
     ends = [*starts[1:], None]
     cut = [tuple(line[a:b].strip() for a, b in zip(starts, ends, strict=True)) for line in lines[top:]]
     return shapes, Case(meaning, cut[0], tuple(row for row in cut[1:] if any(row)))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from . import digest, errata, keep, packed, reader, tree
+from . import digest, errata, keep, layout, packed, reader, tree
 from .digest import Run
 from .fault import UsageFault
 from .wording import plain
@@ -82,7 +82,8 @@ def of_parsed(kind: str, document: dict) -> Run:
 def _packed(path: Path) -> bytes | UsageFault:
     """A fault is returned: an exception of a worker comes with its traceback, and one of several is chosen by order."""
     try:
-        made = packed.pack(of_parsed(*reader.read(path)))
+        raw = reader.contents(path)
+        made = layout.packed(raw) or packed.pack(of_parsed(*reader.parse(raw, reader.name_of(path))))
     except UsageFault as fault:
         return fault
     keep.put(path, made)
@@ -97,6 +98,7 @@ def _read(paths: list[Path]) -> Iterable[Run]:
         read: Callable[[Path], bytes | UsageFault] = _packed
         answers = dict(zip(fresh, map(read, fresh), strict=True))
     else:
+        layout.expression()  # once for all of them
         with ProcessPoolExecutor(min(8, len(tree.host_cpus())), multiprocessing.get_context("fork")) as pool:
             answers = dict(zip(fresh, pool.map(_packed, fresh, chunksize=2), strict=True))
     if fresh:
