@@ -34,6 +34,10 @@ void store(std::uint8_t* to, const std::uint8_t* from, std::size_t size) {
 constexpr std::size_t runs = 0;
 constexpr std::size_t traps = 1;
 
+constexpr std::size_t left = 2;  // and whether it is done
+
+constexpr std::uint64_t patience[] = {10'000, 1'000};  // how often what was replaced is met before that is how it is
+
 template <bool Three>
 struct breakpoint {
     static constexpr std::string_view name = Three ? "Breakpoint" : "Breakpoint.One";
@@ -63,9 +67,12 @@ struct breakpoint {
             return true;
         };
         std::atomic<std::uint32_t>& stop = w.turn;
-        // Until the other side has gone on: nothing is learnt while it stands still.
-        const auto wait_beyond = [&](const std::atomic<std::uint64_t>& counter, std::uint64_t count) {
-            for (unsigned spins = 1; counter.load() <= count && !s.over() && !w.abandoned; ++spins) {
+        // Until the other side has gone on: nothing is learnt while it stands still. But a machine may run what was
+        // there before for ever, as the executor does nothing about it: then `instead` counts.
+        const auto wait_beyond = [&](std::size_t counted, std::uint64_t count, std::size_t instead) {
+            const std::uint64_t began = w.word[instead];
+            for (unsigned spins = 1; w.word[counted] <= count && !s.over() && !w.abandoned; ++spins) {
+                if (w.word[instead] - began > patience[instead]) return s.count(witness::never_new);
                 platform::pause();
                 if (spins % 1024 == 0) platform::rest();
             }
@@ -76,7 +83,7 @@ struct breakpoint {
                 const std::uint64_t trapped = w.word[traps];
                 store(s.target(), trap, piece);
                 s.writer_steps();
-                if (s.choose(2) == 0) wait_beyond(w.word[traps], trapped);
+                if (s.choose(2) == 0) wait_beyond(traps, trapped, runs);
                 if (Three && patch.size() > piece) {
                     std::memcpy(s.target() + piece, patch.data() + piece, patch.size() - piece);
                     s.writer_steps();
@@ -84,9 +91,15 @@ struct breakpoint {
                 store(s.target(), patch.data(), Three ? piece : patch.size());
                 s.writer_steps();
                 s.wrote();
-                wait_beyond(w.word[runs], w.word[runs] + 1);
+                wait_beyond(runs, w.word[runs] + 1, traps);
             }
             stop.store(1);
+            // Whoever still runs into the trap would not see that.
+            while (w.word[left] == 0 && !w.abandoned) {
+                store(s.target(), s.patch(1).data(), s.patch(1).size());
+                s.writer_steps();
+                platform::rest();
+            }
         };
         const auto executor = [&] {
             while (stop.load() == 0) {
@@ -94,6 +107,7 @@ struct breakpoint {
                 s.expect(value, value == s.token_of(1) ? 1 : 0);
                 w.word[runs].fetch_add(1, std::memory_order_relaxed);
             }
+            w.word[left] = 1;
         };
         const std::size_t cpu = s.choose(static_cast<std::uint32_t>(s.cpus()));
         s.move_to(cpu);

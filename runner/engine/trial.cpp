@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t stub_room = 4096;
 constexpr std::uint64_t batch_nanoseconds = 5'000'000;
 constexpr std::uint64_t few = 16;                                                   // fresh generations
-constexpr std::uint64_t starved_nanoseconds = 400'000'000;                          // added to the budget at most
+constexpr std::uint64_t starved_nanoseconds = 1'200'000'000;                        // added to the budget at most
 constexpr std::array<std::uint32_t, 8> paces = {0, 0, 4, 16, 64, 256, 1024, 4096};  // spins
 
 std::uint8_t slots_that_fetch(const program& p) {
