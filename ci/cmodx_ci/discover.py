@@ -30,6 +30,9 @@ def _expectations(name: str, lines: list[expected.Line], test: dict[str, Any]) -
     about = [line for line in lines if line.matches(name)]
     if "witnesses" in test:
         about = [line for line in lines if expected.speaks_of(line, test)]
+    for line in about:
+        if line.chance:
+            raise UsageFault(f"{line}: key 'chance' is true; accepted: false, as CTest judges each test by itself")
     return list(dict.fromkeys(line.witness for line in about))
 
 

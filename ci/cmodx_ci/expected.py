@@ -8,9 +8,11 @@
     witness = "stale"                        # or crash, timeout
     reason = "one sentence: whose defect it is"
     link = "https://…"                       # optional
+    chance = true                            # optional: any may pass, but not all with this reason
 
 A line speaks of the tests that its glob matches and for which its witness is forbidden: of those that are merely
-seen it says nothing. Each of them has to fail with that witness.
+seen it says nothing. Each of them has to fail with that witness; with `chance`, for a race that shows itself in some of
+so many tests, at least one of all that the machine's lines with the same reason speak of.
 """
 
 import os
@@ -40,6 +42,7 @@ class Line:
     reason: str
     link: str | None
     where: str  # file and number of the entry
+    chance: bool = False
 
     def matches(self, name: str) -> bool:
         return fnmatchcase(name, self.test)
@@ -55,12 +58,15 @@ def _keys() -> dict[str, Key]:
         "witness": Key("one of " + ", ".join(witnesses), lambda v: v in witnesses),
         "reason": Key("one sentence: whose defect it is", is_text),
         "link": Key("a link to a report", is_text, False),
+        "chance": Key(
+            "true for a race: any test may pass, but not all with this reason", lambda v: isinstance(v, bool), False, False
+        ),
     }
 
 
 _file_keys = {
     "include": Key("a list of paths, relative to this file", is_texts, False, []),
-    "known": Key(f"a list of tables, each {text} of test, witness, reason, link",
+    "known": Key(f"a list of tables, each {text} of test, witness, reason, link, chance",
                  lambda v: isinstance(v, list), False, []),
 }
 

@@ -70,6 +70,7 @@ def judge(document: Document, lines: list[Line], whole: bool = True) -> Judgemen
     """`whole`: the document has every test of the machine, so that a line that speaks of none is idle."""
     result = Judgement(document["machine"]["name"])
     used: set[Line] = set()
+    lucky: list[tuple[str, Line]] = []  # passed, and their line says that they may
     for record in document["tests"]:
         name, status = record["name"], record["status"]
         about = [line for line in lines if expected.speaks_of(line, record)]
@@ -82,6 +83,8 @@ def judge(document: Document, lines: list[Line], whole: bool = True) -> Judgemen
             result.known += [(name, line) for line in about if line.witness in shown]
             result.violations += _violations(record, unknown)
             unshown = [(name, line) for line in about if line.witness not in shown] if status == "fail" else []
+            lucky += [pair for pair in unshown if pair[1].chance]
+            unshown = [pair for pair in unshown if not pair[1].chance]
             result.passes += unshown
             if unknown:
                 result.marks[name] = Mark.failed if status == "fail" else Mark.broken
@@ -92,9 +95,16 @@ def judge(document: Document, lines: list[Line], whole: bool = True) -> Judgemen
             (result.violations if status == "missing" else result.errors).append(lost)
             result.marks[name] = Mark.broken
         elif about and status not in ("skip", "void"):
-            result.passes += [(name, line) for line in about]
-            result.marks[name] = Mark.unexpected
+            lucky += [(name, line) for line in about if line.chance]
+            sure = [(name, line) for line in about if not line.chance]
+            result.passes += sure
+            result.marks[name] = Mark.unexpected if sure else _marks[status]
         else:
             result.marks[name] = _marks[status]
+    showed = {line.reason for _, line in result.known}
+    for name, line in lucky if whole else ():
+        if line.reason not in showed:
+            result.passes.append((name, line))
+            result.marks[name] = Mark.unexpected
     result.idle = [line for line in lines if line not in used] if whole else []
     return result

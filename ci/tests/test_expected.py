@@ -51,6 +51,7 @@ def test_circle(tmp_path):
         (entry.replace('"why"', '""'), "key 'reason' is ''"),
         (entry.replace("stale", "slow"), "one of stale, torn"),
         (entry + "flaky = true\n", "unknown key 'flaky'"),
+        (entry + "chance = 1\n", "true for a race"),
         ("known = 3\n", "key 'known' is 3"),
         ('include = ["../nowhere.toml"]\n', "nowhere.toml: no such file"),
         ("known = [1]\n", "accepted is a table"),
@@ -75,12 +76,12 @@ def record(name, status, *witnesses):
     }
 
 
-def line(test, witness="stale"):
-    return Line(test, witness, "why", None, "here")
+def line(test, witness="stale", **more):
+    return Line(test, witness, "why", None, "here", **more)
 
 
-def judged(*records, lines=()):
-    return judge({"machine": {"name": "m"}, "tests": list(records)}, list(lines))
+def judged(*records, lines=(), whole=True):
+    return judge({"machine": {"name": "m"}, "tests": list(records)}, list(lines), whole)
 
 
 def test_only_what_is_listed_is_forgiven():
@@ -122,6 +123,22 @@ def test_crashes_can_be_known():
     assert judged(crash, lines=[line("a", "crash")]).conformant
     passed = judged(record("a", "pass", ("stale", 0, "forbidden")), lines=[line("a", "crash")])
     assert passed.passes and passed.marks["a"] is Mark.unexpected
+
+
+def test_of_a_race_any_test_may_pass_but_not_all():
+    fail, passed = record("a", "fail", ("stale", 3, "forbidden")), record("b", "pass", ("stale", 0, "forbidden"))
+    lines = [line("a", chance=True), line("b", chance=True)]
+    some = judged(fail, passed, lines=lines)
+    assert some.conformant and (some.marks["a"], some.marks["b"]) == (Mark.known, Mark.passed)
+    none = judged(record("a", "pass", ("stale", 0, "forbidden")), passed, lines=lines)
+    assert [name for name, _ in none.passes] == ["a", "b"] and none.marks["a"] is Mark.unexpected
+    part = judged(passed, lines=lines, whole=False)
+    assert part.conformant and part.marks["b"] is Mark.passed
+
+
+def test_what_a_race_is_not_said_to_show_is_a_violation():
+    torn = record("a", "fail", ("stale", 0, "forbidden"), ("torn", 1, "forbidden"))
+    assert [v.witness for v in judged(torn, lines=[line("a", chance=True)]).violations] == ["torn"]
 
 
 statuses = st.sampled_from(["pass", "fail", "seen", "not-seen", "crash", "timeout", "error", "skip", "missing"])
