@@ -47,12 +47,14 @@ constexpr bool known(std::string_view when, std::span<const fact> facts) {
     while (!when.empty()) {
         const std::size_t end = when.find(',');
         const std::string_view term = when.substr(0, end);
-        when = end == when.npos ? std::string_view{} : when.substr(end + 1);
+        when.remove_prefix(end == when.npos ? when.size() : end + 1);
         const std::size_t equals = term.find('=');
         const bool negated = term[equals - 1] == '!';
         const std::string_view key = term.substr(0, negated ? equals - 1 : equals);
+        std::string_view value = term;
+        value.remove_prefix(equals + 1);
         bool found = false;
-        for (const fact& f : facts) found = found || (f.key == key && f.value == term.substr(equals + 1));
+        for (const fact& f : facts) found = found || (f.key == key && f.value == value);
         if (found == negated) return false;
     }
     return true;

@@ -216,6 +216,7 @@ constexpr word ldr(R rt, xreg rn, std::uint32_t offset = 0) {
     return unsigned_offset(0x39400000 | size_bits<R>, rt, rn, offset);
 }
 constexpr word ldr_literal(wreg rt, std::int64_t offset) { return 0x18000000 | distance(offset, 4, 19, 5) | at_d(rt); }
+constexpr word ldr_literal(xreg rt, std::int64_t offset) { return 0x58000000 | distance(offset, 4, 19, 5) | at_d(rt); }
 constexpr word strb(wreg rt, xreg rn, std::uint32_t offset = 0) { return unsigned_offset(0x39000000, rt, rn, offset); }
 constexpr word ldrb(wreg rt, xreg rn, std::uint32_t offset = 0) { return unsigned_offset(0x39400000, rt, rn, offset); }
 constexpr word strh(wreg rt, xreg rn, std::uint32_t offset = 0) { return unsigned_offset(0x79000000, rt, rn, offset); }

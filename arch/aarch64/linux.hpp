@@ -13,6 +13,7 @@
 namespace cmodx::target {
 
 inline std::uintptr_t program_counter(const ucontext_t& context) { return context.uc_mcontext.pc; }
+inline void set_program_counter(ucontext_t& context, std::uintptr_t to) { context.uc_mcontext.pc = to; }
 
 // Calls add(key, value): the midr of the calling CPU, if the kernel lets a process read it (Linux,
 // Documentation/arch/arm64/cpu-feature-registers.rst), and "1" or "0" for what bears on published flags.

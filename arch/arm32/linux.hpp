@@ -13,6 +13,7 @@
 namespace cmodx::target {
 
 inline std::uintptr_t program_counter(const ucontext_t& context) { return context.uc_mcontext.arm_pc; }
+inline void set_program_counter(ucontext_t& context, std::uintptr_t to) { context.uc_mcontext.arm_pc = to; }
 
 // Calls add(key, value): "architecture" is what AT_PLATFORM names, "v7l" or "v8l"; cacheflush is "1" if the system
 // call (Linux, arch/arm/kernel/traps.c) accepts a small range; cacheflush_returns, "0" on Linux, tells what came back.

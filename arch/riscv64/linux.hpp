@@ -16,11 +16,12 @@ namespace cmodx::target {
 inline std::uintptr_t program_counter(const ucontext_t& context) {
     return static_cast<std::uintptr_t>(context.uc_mcontext.__gregs[REG_PC]);
 }
+inline void set_program_counter(ucontext_t& context, std::uintptr_t to) { context.uc_mcontext.__gregs[REG_PC] = to; }
 
 // Calls add(std::string_view key, std::string_view value) for each fact; the views live as long as the call. A fact
 // that this kernel does not know is absent.
 template <class Add>
-void collect_linux_facts(Add&& add) {
+void collect_hwprobe_facts(Add&& add) {
     struct pair {
         std::int64_t key;  // the kernel writes -1 over one that it does not know
         std::uint64_t value;
@@ -44,6 +45,12 @@ void collect_linux_facts(Add&& add) {
         bit("v", pairs[3], 2);
         bit("ziccif", pairs[4], 3);
     }
+}
+
+// The same, and whether the kernel's own ways to flush work, which is found out by using them.
+template <class Add>
+void collect_linux_facts(Add&& add) {
+    collect_hwprobe_facts(add);
 
     // Linux arch/riscv/kernel/sys_riscv.c; flags 1 is LOCAL.
     constexpr long riscv_flush_icache = 259;

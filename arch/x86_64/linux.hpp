@@ -12,6 +12,9 @@ namespace cmodx::target {
 inline std::uintptr_t program_counter(const ucontext_t& context) {
     return static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP]);
 }
+inline void set_program_counter(ucontext_t& context, std::uintptr_t to) {
+    context.uc_mcontext.gregs[REG_RIP] = static_cast<greg_t>(to);
+}
 
 // Calls add(std::string_view key, std::string_view value) for each fact: none, CPUID has said it all.
 template <class Add>
