@@ -217,14 +217,13 @@ codeheap_error executors::make_visible(const void* begin, const void* end) {
     }
     const std::uint32_t g = __atomic_add_fetch(&generation_, 2, __ATOMIC_SEQ_CST) & ~1u;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    const pid_t self = this_thread();
     for (executor* e = first(); e != nullptr; e = e->next) {
         if (load(e->taken) == 0 || load(e->active) == 0) continue;
-        if (e->thread == self) {
+        if (static_cast<std::int32_t>(load(e->seen) - g) >= 0) continue;
+        if (e->thread == this_thread()) {
             refresh(*e);
             continue;
         }
-        if (static_cast<std::int32_t>(load(e->seen) - g) >= 0) continue;
         if (signal_ == 0 || !interrupt(*e, g)) return interrupt_all(begin, end);
     }
     return CODEHEAP_OK;

@@ -209,6 +209,11 @@ codeheap_error codeheap::take_back(void* code) {
 
 codeheap_error codeheap::release(void* code) {
     if (const codeheap_error e = here(); e != CODEHEAP_OK) return e;
+    if (mapping_ != CODEHEAP_FLIP && !threads.any()) {  // there is nobody to wait for
+        bool done = false;
+        const codeheap_error e = slabs_.drop(code, done);
+        if (done || e != CODEHEAP_OK) return e;
+    }
     const guard g(freeing_);
     return take_back(code);
 }

@@ -2,7 +2,10 @@
 #include "slab.hpp"
 
 #include <stdlib.h>
+
 #include <bit>
+
+#include "live.hpp"
 
 namespace cmodx::code {
 namespace {
@@ -252,11 +255,36 @@ void slabs::give(const piece& p) {
         leave(*p.in, c, c->slots);
         return;
     }
-    arena& a = arenas_[c->arena];
-    const guard g(a.lock);
+    const guard g(arenas_[c->arena].lock);
+    put_back(p);
+}
+
+codeheap_error slabs::drop(const void* at, bool& was_slot) {
+    extent* x = extent_of(at);
+    if (x == nullptr) return CODEHEAP_NOT_LIVE;
+    const auto offset = static_cast<std::size_t>(static_cast<const std::uint8_t*>(at) - x->memory.code);
+    chunk* c = &x->chunks[offset / chunk_size];
+    was_slot = __atomic_load_n(&c->is, __ATOMIC_ACQUIRE) == chunk::use::slots && c->size_class != entry_class;
+    if (!was_slot) return CODEHEAP_OK;
+    const guard g(arenas_[c->arena].lock);
+    if (c->is != chunk::use::slots) return CODEHEAP_NOT_LIVE;
+    const std::size_t size = slot_sizes[c->size_class];
+    const auto slot = static_cast<std::uint32_t>(offset % chunk_size / size);
+    if (offset % chunk_size != slot * size || slot >= c->slots || !test(c->live, slot)) return CODEHEAP_NOT_LIVE;
+    const piece p{x, c, slot, x->memory.code + offset, size};
+    if (const codeheap_error e = trap(p); e != CODEHEAP_OK) return e;
+    if (!target::live::maintain(p.code, p.code + size)) return CODEHEAP_MAINTENANCE;
+    flip(c->live, slot);
+    put_back(p);
+    return CODEHEAP_OK;
+}
+
+// With the arena's lock held.
+void slabs::put_back(const piece& p) {
+    chunk* c = p.of;
     flip(c->used, p.slot);
     ++c->unused;
-    chunk*& room = a.room[c->size_class];
+    chunk*& room = arenas_[c->arena].room[c->size_class];
     if (!c->listed) {
         c->listed = true;
         c->next = room;

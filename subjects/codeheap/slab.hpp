@@ -103,6 +103,8 @@ class slabs {
     static codeheap_error trap(const piece& p) { return write(p.in->memory, p.code, nullptr, p.size); }
     // Makes a retired piece free.
     void give(const piece& p);
+    // All of that at once, if the piece is a slot that is no entry; nothing is done if it is not.
+    codeheap_error drop(const void* at, bool& was_slot);
 
     void lock_all();
     void unlock_all();
@@ -128,6 +130,7 @@ class slabs {
     codeheap_error take_chunks(std::uint32_t count, extent*& in, chunk*& begin);
     codeheap_error add_extent(std::size_t at_least);
     static std::uint32_t pick(chunk& c);
+    void put_back(const piece& p);
     static void leave(extent& x, chunk* begin, std::uint32_t count);
 
     std::array<arena, arena_count> arenas_;
