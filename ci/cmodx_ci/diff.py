@@ -130,7 +130,9 @@ def run(arguments: list[str]) -> int:
         if form == "text":
             _show(_shapes_text(names, rows, options.all), options.output)
         elif form == "html":
-            raise UsageFault("--by shape has no HTML; accepted: text, markdown, json")
+            from . import diff_page
+
+            output.put(options.output, diff_page.shapes_page(names, rows))
         else:
             made = _shapes_json(names, rows) if form == "json" else _shapes_markdown(names, rows, options.all)
             output.put(options.output, made)

@@ -98,7 +98,7 @@ def _matrix(shown: View, numbers: dict[str, int]) -> tuple[Markup, list[tuple[st
             heads.append(f"<td class={_letters[worst]} title='{many} {worst.value[1]}'>{many}" if worst else "<td>")
         parts.append(
             f"<tbody class=g><tr><th scope=rowgroup><button type=button aria-expanded={'false' if fold else 'true'}>"
-            f"{escape(plain(shape))}<small>{len(names)} tests</small></button></th>{''.join(heads)}</tr></tbody>"
+            f"{escape(plain(shape))}<small>{number_of(len(names), 'test')}</small></button></th>{''.join(heads)}</tr></tbody>"
             f"<tbody{' hidden' if fold else ''}>"
         )
         for name in names:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from . import tree
 
-_name = re.compile(r"\bname\s*=[^;]*;", re.DOTALL)
+_name = re.compile(r"\bnames?(?:\[\])?\s*=[^;]*;", re.DOTALL)
 _word = re.compile(r'"([^"]+)"')
 
 

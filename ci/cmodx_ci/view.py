@@ -71,7 +71,9 @@ class First:
 
     @cached_property
     def _patch(self) -> tuple[str, tuple[str, ...]]:
-        return disassembly.patch(self.architecture, self.site, self.fields.get("bytes", ""))
+        if not self.fields.get("bytes"):
+            return "", ()
+        return disassembly.patch(self.architecture, self.site, self.fields["bytes"])
 
     @property
     def bytes(self) -> str:

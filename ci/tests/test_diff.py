@@ -263,3 +263,12 @@ def test_markdown_is_cut(two):
     assert "100 tests: t0, t1, t2, …" in diff_text.markdown(between(none, many))
     few = Run("m", "x86_64", {}, {f"t{i}": Result("pass", str(i), Parts("S", "imm", "same"), (), (), ()) for i in range(100)})
     assert "50 more" in diff_text.markdown(between(none, few))
+
+
+def test_by_shape_as_a_page(two, tmp_path):
+    one, other = two
+    assert ci("diff", "--by", "shape", one, other, "-o", tmp_path / "d.html").returncode == 0
+    page = (tmp_path / "d.html").read_text(encoding="utf-8")
+    rows = json.loads(ci("diff", "--by", "shape", one, other, "--format", "json").stdout)["rows"]
+    assert rows and page.count("<tr><th scope=\"row\">") == len(rows)
+    assert ("<h2 style=\"display:inline\">differ</h2>" in page) == any(row["differs"] for row in rows)

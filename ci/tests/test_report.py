@@ -210,6 +210,19 @@ def test_sketch_has_the_steps_of_the_test():
         assert case.threads and case.rows and case.meaning, "a case's header has a sentence and a sketch"
 
 
+def test_every_shape_has_its_sketch():
+    baselines = sorted(tree.results.glob("*/baseline.json"))
+    assert baselines
+    for path in baselines:
+        for test in json.loads(path.read_text(encoding="utf-8"))["tests"]:
+            assert sketch.of(test["name"].split("+")[0], [], []).meaning, (path, test["name"])
+
+
+def test_a_fault_without_bytes_shows_none():
+    first = view.First({"witness": "fault", "signal": "SIGSEGV"}, "x86_64", "imm")
+    assert (first.bytes, first.instructions, first.ran) == ("", (), None)
+
+
 def test_torn_map():
     tests = [record(f"Patch+imm@64-{b}+same+po+po", "seen", [judged("torn", k, 10**6, "unspecified")], at=f"64-{b}")
              for b, k in ((0, 0), (2, 300))]

@@ -77,6 +77,7 @@
   });
 
   const search = one("#search"), boxes = all("#marks input"), said = one("#said"), nothing = one("#nothing");
+  const tests = (many) => `${many} test${many === 1 ? "" : "s"}`;
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const marks = boxes.filter((box) => box.checked).map((box) => box.value);
@@ -91,10 +92,10 @@
       shown += here;
       of += group.rows.length;
       group.head.hidden = !here;
-      one("small", group.head).textContent = here === group.rows.length ? `${here} tests` : `${here} of ${group.rows.length} tests`;
+      one("small", group.head).textContent = (here === group.rows.length ? "" : `${here} of `) + tests(group.rows.length);
       fold(group, words.length || marks.length ? here > 0 : group.own);
     }
-    said.textContent = shown === of ? `${of} tests` : `${shown} of ${of} tests`;
+    said.textContent = (shown === of ? "" : `${shown} of `) + tests(of);
     nothing.hidden = shown > 0;
   };
   search.addEventListener("input", filter);
