@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ci/soak DURATION [GLOB…]: no false alarm? Runs every test that looks for something forbidden, again and again, each
+pass with another seed, and says how many observations were made and which tests failed. ci/stable [REPETITIONS]
+[GLOB…]: does each test come to the same status each time?"""
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from . import campaign, expected, fault, tree
+from .fault import HarnessFault, UsageFault
+from .machines import Machine, read_machine
+
+_units = {"s": 1, "m": 60, "h": 3600}
+# A status of a test for which nothing is forbidden says what the machine showed, and chance has a part in it.
+_shown = {"seen", "not-seen"}
+
+
+def seconds(text: str) -> float:
+    unit = _units.get(text[-1:])
+    try:
+        value = float(text[:-1])
+    except ValueError:
+        value = 0
+    if unit is None or not 0 < value * unit <= 30 * 86400:
+        raise UsageFault(f"'{text}' is no duration; accepted: such as 90s, 30m, 8h")
+    return value * unit
+
+
+def sought(test: dict[str, Any]) -> bool:
+    """Whether what the test looks for above all is forbidden here."""
+    return bool(test.get("witnesses")) and test["witnesses"][0]["witness"] in expected.forbidden(test)
+
+
+def one_pass(command: list[str], names: list[str], budget_s: float, seed: int, scale: float) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="cmodx-soak-") as folder:
+        output = Path(folder) / "pass.json"
+        argv = [*command, "run", *names, "--budget", f"{round(budget_s * 1000)}ms", "--seed", str(seed)]
+        argv += ["--time-scale", f"{scale:g}", "--output", str(output)]
+        ended = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if not output.exists():
+            raise HarnessFault(f"{command[-1]} ended with {ended.returncode} and no document: {ended.stderr[-200:]}")
+        return json.loads(output.read_text(encoding="utf-8"))
+
+
+def unexpected(record: dict[str, Any], lines: list[expected.Line]) -> bool:
+    """A failure that is not a known one."""
+    known = any(expected.speaks_of(line, record) for line in lines)
+    return record["status"] in ("fail", "crash", "timeout", "missing") and not known
+
+
+def soak(machine: Machine, binary: Path, duration_s: float, globs: list[str], seed: int) -> dict[str, Any]:
+    command = machine.command(str(binary))
+    names = [t["name"] for t in campaign.listed([*command]) if sought(t)]
+    if globs:
+        chosen = {t["name"] for t in json.loads(_list(command, globs))}
+        names = [name for name in names if name in chosen]
+    if not names:
+        raise UsageFault("no test here looks for anything forbidden")
+    lines = expected.lines_of(machine.name)
+    begin = time.monotonic()
+    figures: dict[str, Any] = {"date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    figures |= {"machine": machine.name, "seed": seed, "passes": 0, "tests": len(names), "observations": 0, "fresh": 0}
+    bad: Counter[str] = Counter()
+    void: Counter[str] = Counter()  # proved nothing, as where others had the CPUs
+    while (left := duration_s - (time.monotonic() - begin)) > 0:
+        # Passes of a few minutes at most: each has another seed, and one that is broken off costs no more than that.
+        budget_s = max(0.04, min(1.0, left / machine.time_scale / len(names)))
+        document = one_pass(command, names, budget_s, seed + figures["passes"], machine.time_scale)
+        figures["passes"] += 1
+        for record in document["tests"]:
+            figures["observations"] += record["trials"]
+            figures["fresh"] += record["fresh"]
+            what = f"{record['status']} {record['name']}: {record.get('reason', '')}"
+            if unexpected(record, lines):
+                bad[what] += 1
+            elif record["status"] == "error":
+                void[what] += 1
+        figures["facts"] = document["facts"]
+        figures["commit"] = document["tool"]["commit"]
+        figures["duration_s"] = round(time.monotonic() - begin)
+        done = f"{figures['observations']:.3g} observations, {bad.total()} alarms"
+        print(f"pass {figures['passes']}, {figures['duration_s']} s: {done}", file=sys.stderr)
+    figures["alarms"] = dict(bad)
+    figures["void"] = dict(void)
+    return figures
+
+
+def _list(command: list[str], globs: list[str]) -> str:
+    ended = subprocess.run([*command, "list", *globs, "--json"], capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        raise UsageFault(ended.stderr.strip())
+    return ended.stdout
+
+
+def stable(machine: Machine, binary: Path, repetitions: int, globs: list[str], budget_s: float) -> tuple[list[str], int]:
+    """The tests whose status differs between repetitions, a line each, and how many tests there were."""
+    command = machine.command(str(binary))
+    names = [t["name"] for t in json.loads(_list(command, globs))]
+    came: dict[str, Counter[str]] = defaultdict(Counter)
+    for seed in range(1, repetitions + 1):
+        for record in one_pass(command, names, budget_s, seed, machine.time_scale)["tests"]:
+            came[record["name"]][record["status"]] += 1
+        print(f"repetition {seed} of {repetitions}", file=sys.stderr)
+    differ = {name: counts for name, counts in came.items() if len(counts) > 1}
+    shown = [name for name, counts in differ.items() if set(counts) == _shown]
+    lines = [f"{name}: {', '.join(f'{k} {v}' for k, v in counts.items())}" for name, counts in differ.items()]
+    print(f"{len(shown)} tests show now and then what is not forbidden", file=sys.stderr)
+    return [line for line in lines if line.split(": ")[0] not in shown], len(names)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UsageFault(f"{message}; see {self.prog} --help")
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=f"ci/{name}", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--machine", default="native", help="a file in ci/machines/")
+    parser.add_argument("--binary", type=Path, help="instead of the one in build/")
+    return parser
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    parser = _parser(name)
+    if name == "soak":
+        parser.add_argument("duration", metavar="DURATION", help="such as 90s, 30m, 8h")
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--append", type=Path, metavar="FILE", help="add the figures to it, as a line of JSON")
+    else:
+        parser.add_argument("repetitions", nargs="?", type=int, default=30, metavar="REPETITIONS")
+        parser.add_argument("--budget", default=0.04, type=float, metavar="SECONDS", help="a test")
+    parser.add_argument("globs", nargs="*", metavar="GLOB")
+    options = parser.parse_args(arguments)
+    machine = read_machine(tree.machines / f"{options.machine}.toml")
+    absent = machine.absent()
+    if absent:
+        print(f"ci/{name}: {machine.name} is absent: {absent}", file=sys.stderr)
+        return fault.nothing_to_run
+    binary = options.binary or campaign.binary_of(machine)
+    if name == "stable":
+        lines, tests = stable(machine, binary, options.repetitions, options.globs, options.budget)
+        for line in lines:
+            print(line)
+        print(f"{tests} tests, {options.repetitions} repetitions: {len(lines)} came out differently")
+        return fault.violations if lines else fault.conformant
+    figures = soak(machine, binary, seconds(options.duration), options.globs, options.seed)
+    line = json.dumps(figures)
+    print(line)
+    if options.append:
+        with options.append.open("a", encoding="utf-8") as out:
+            out.write(line + "\n")
+    if figures["alarms"]:
+        return fault.violations
+    return fault.harness_failed if figures["void"] else fault.conformant
+
+
+def main(name: str) -> int:
+    try:
+        return _run(name, sys.argv[1:])
+    except UsageFault as problem:
+        print(f"ci/{name}: {problem}", file=sys.stderr)
+        return fault.usage
+    except (HarnessFault, OSError) as problem:
+        print(f"ci/{name}: {problem}", file=sys.stderr)
+        return fault.harness_failed

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ci/soak and ci/stable on a binary of few tests: an alarm is an alarm, a known failure is none."""
+
+import json
+import stat
+
+import pytest
+
+from cmodx_ci import expected, fault, soak, tree
+from cmodx_ci.fault import UsageFault
+from cmodx_ci.machines import read_machine
+
+witness = {"witness": "stale", "verdict": "forbidden", "basis": "arch-text", "k": 0}
+listed = [
+    {"name": "A", "witnesses": [witness]},
+    {"name": "B", "witnesses": [{**witness, "verdict": "allowed"}]},
+    {"name": "C", "witnesses": [{**witness, "basis": "inferred"}]},
+]
+
+
+@pytest.fixture
+def binary(tmp_path):
+    """Fails A at each even seed; shows what B may show at each odd one."""
+    path = tmp_path / "cmodx"
+    path.write_text(
+        "#!/usr/bin/python3\n"
+        "import json, sys\n"
+        f"listed = json.loads({json.dumps(json.dumps(listed))})\n"
+        "words = sys.argv[1:]\n"
+        "if words[0] == 'list': print(json.dumps(listed)); sys.exit()\n"
+        "seed = int(words[words.index('--seed') + 1])\n"
+        "status = {'A': ['fail', 'pass'][seed % 2], 'B': ['seen', 'not-seen'][seed % 2], 'C': 'pass'}\n"
+        "tests = [{**t, 'trials': 1000, 'fresh': 10, 'status': status[t['name']]} for t in listed if t['name'] in words]\n"
+        "document = {'tests': tests, 'facts': {}, 'tool': {'commit': 'x'}}\n"
+        "open(words[words.index('--output') + 1], 'w').write(json.dumps(document))\n",
+        encoding="utf-8",
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+native = read_machine(tree.machines / "native.toml")
+
+
+def test_a_soak_counts_and_alarms(binary):
+    figures = soak.soak(native, binary, 0.5, [], 2)
+    assert figures["tests"] == 1  # only A looks for something that is forbidden and gates
+    assert figures["passes"] >= 2
+    assert figures["observations"] == 1000 * figures["passes"]
+    assert figures["alarms"] == {"fail A: ": (figures["passes"] + 1) // 2}
+
+
+def test_a_known_failure_is_no_alarm(binary, monkeypatch):
+    line = expected.Line(test="A", witness="stale", reason="known", link="", where="here")
+    monkeypatch.setattr(expected, "lines_of", lambda name: [line])
+    assert soak.soak(native, binary, 0.2, [], 2)["alarms"] == {}
+
+
+def test_another_status_is_told_unless_chance_has_a_part(binary):
+    lines, tests = soak.stable(native, binary, 3, [], 0.04)
+    assert (lines, tests) == (["A: pass 2, fail 1"], 3)
+
+
+@pytest.mark.parametrize("text", ["", "5", "-1s", "0s", "nans", "1d", "31h5", "9999h"])
+def test_no_duration(text):
+    with pytest.raises(UsageFault):
+        soak.seconds(text)
+
+
+def test_exit_codes(binary, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["soak", "200ms", "--binary", str(binary)])
+    assert soak.main("soak") == fault.usage
+    monkeypatch.setattr("sys.argv", ["soak", "0.2s", "--seed", "2", "--binary", str(binary)])
+    assert soak.main("soak") == fault.violations
+    assert json.loads(capsys.readouterr().out)["machine"] == "native"
