@@ -80,6 +80,14 @@ def _last_line(log: Path) -> str:
     return text.splitlines()[-1][:300] if text else "no message"
 
 
+def why_nothing(machine: Machine, folder: Path, shard: Shard) -> str:
+    """What a run that came to no document has to say: a guest that is only probed for says why it did not start."""
+    log = shard.path(folder, machine.name).with_suffix(".log")
+    if machine.guest and machine.guest.probe and log.exists():
+        return _last_line(log).removeprefix(f"{machine.name}: ")
+    return "nothing to run here"
+
+
 def _check_facts(machine: Machine, document: Document) -> None:
     """A machine that is not what its file says is not that machine."""
     real = document["machine"]["architecture"]

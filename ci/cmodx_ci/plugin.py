@@ -95,8 +95,9 @@ class MachineItem(pytest.Item):
             self._came_to("harness", str(fault))
             raise
         if document is None:
-            self._came_to("nothing", "nothing to run here")
-            pytest.skip("nothing to run here")
+            reason = campaign.why_nothing(machine, folder, self.shard)
+            self._came_to("nothing", reason)
+            pytest.skip(reason)
         judgement = judge(document, lines, whole=not order.globs and self.shard.count == 1)
         self._came_to("judged", "")
         if not judgement.conformant:

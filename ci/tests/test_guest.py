@@ -68,7 +68,7 @@ def test_a_guest_that_ends_costs_the_test_in_flight_and_those_behind_it(checkout
     assert checkout.document("other")["complete"]
 
 
-@pytest.mark.parametrize(("more", "code", "says"), [("", 3, "No working init found"), ("probe = true", 77, "nothing to run")])
+@pytest.mark.parametrize(("more", "code", "says"), [("", 3, "No working init found"), ("probe = true", 77, "nothing: the guest ended: Kernel panic - not syncing: No working init")])
 def test_a_guest_that_never_starts(checkout, more, code, says):
     machine(checkout, "mute", more)
     done = checkout.matrix()
