@@ -41,6 +41,9 @@ struct first_witness {
     std::uint64_t address_offset = 0;  // fault: program counter minus the site's entry, modulo 2^64
 };
 
+// What a budget is stretched by at most, in nanoseconds, while a run is starved.
+inline constexpr std::uint64_t starved_nanoseconds = 2'000'000'000;
+
 // Counts of one thread, batch or test; they add up.
 struct tally {
     std::array<std::uint64_t, outcomes> count{};
@@ -67,6 +70,13 @@ struct tally {
         if (!first.present) first = other.first;
     }
     std::uint64_t seen(witness w) const { return count[static_cast<std::size_t>(outcome_of(w))]; }
+    // Whether others had the CPUs so far: next to nothing has been tried, and no witness explains that new code was
+    // hardly seen.
+    bool starved(std::uint64_t least_fresh) const {
+        if (rounds == 0 || writes == 0) return true;
+        const bool explained = seen(witness::stale) + seen(witness::never_new) != 0;
+        return (fresh < least_fresh || transitions == 0) && !explained;
+    }
 };
 
 }  // namespace cmodx

@@ -112,10 +112,9 @@ class script {
     // Whether the budget is; where an action takes long, it is stretched until a few were made.
     bool spent() const {
         constexpr std::uint64_t few = 8;
-        constexpr std::uint64_t stretched = 400'000'000;                   // ns
         const bool calls = test_->form->seeks[0] == witness::wrong_errno;  // whose outcome is all that is asked
-        const bool tried = calls ? counts_->rounds >= few : counts_->writes >= few && counts_->fresh != 0;
-        return past(tried ? end_ : end_ + stretched);
+        const bool tried = calls ? counts_->rounds >= few : counts_->writes >= few && !counts_->starved(1);
+        return past(tried ? end_ : end_ + starved_nanoseconds);
     }
     static bool past(std::uint64_t moment) { return platform::nanoseconds() >= moment; }
     struct guarded_call {

@@ -12,7 +12,6 @@ namespace {
 constexpr std::size_t stub_room = 4096;
 constexpr std::uint64_t batch_nanoseconds = 5'000'000;
 constexpr std::uint64_t few = 16;                                                   // fresh generations
-constexpr std::uint64_t starved_nanoseconds = 1'200'000'000;                        // added to the budget at most
 constexpr std::array<std::uint32_t, 8> paces = {0, 0, 4, 16, 64, 256, 1024, 4096};  // spins
 
 std::uint8_t slots_that_fetch(const program& p) {
@@ -44,7 +43,7 @@ class trial {
         while (!failed()) {
             const std::uint64_t spent = platform::nanoseconds() - begin;
             if (spent >= options.nanoseconds && result.batches != 0 &&
-                (!starved() || spent >= options.nanoseconds + starved_nanoseconds))
+                (!result.counts.starved(few) || spent >= options.nanoseconds + starved_nanoseconds))
                 break;
             arrangement now = draw();
             if (best_yield > 0 && result.batches % 2 == 0) now = best;  // spend the budget where the yield is
@@ -67,14 +66,6 @@ class trial {
     trial_result result;
 
   private:
-    // Whether others had the CPUs while this budget went by: next to nothing has been tried yet, and no witness
-    // explains that little new code was seen.
-    bool starved() const {
-        const tally& c = result.counts;
-        if (c.rounds == 0 || c.writes == 0) return true;
-        const bool explained = c.seen(witness::stale) + c.seen(witness::never_new) != 0;
-        return (c.fresh < few || c.transitions == 0) && !explained;
-    }
     bool failed() const { return result.error != nullptr || result.refused != nullptr; }
     std::uint64_t wanted() const { return result.counts.seen(test_->form->seeks[0]); }
     std::size_t threads() const { return test_->form->programs.size(); }
