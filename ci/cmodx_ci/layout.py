@@ -10,17 +10,18 @@ parsed as any JSON is.
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from . import digest, reader, results
 from .digest import Parts, Ruling
 from .fault import UsageFault
-from .packed import Packing
+from .packed import Columns
 
-_string = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-cefA-CEF][0-9a-fA-F]{3})[^"\\\x00-\x1f]*+)*+'
+# No group is possessive: Python 3.11.2 takes one that fails in its middle for a match (CPython issue 106052).
+_string = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-cefA-CEF][0-9a-fA-F]{3})[^"\\\x00-\x1f]*+)*'
 _digits = r"(?:0|[1-9][0-9]{0,19}+)"
-_number = _digits + r"(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]{1,2})?+"
+_number = _digits + r"(?:\.[0-9]++)?(?:[eE][-+]?[0-9]{1,2})?"
 # A record with more, or with none, is parsed.
 _most_witnesses = 6
 # Fields that a record of a test which ran may lack.
@@ -78,7 +79,7 @@ class _Made:
     @staticmethod
     def _many(first: str, item: str, last: str, depth: int) -> str:
         line = rf"\n{' ' * (depth + 1)}{item}"
-        return rf"\{first}(?:{line}(?:,{line})*+\n{' ' * depth})?+\{last}"
+        return rf"\{first}(?:{line}(?:,{line})*\n{' ' * depth})?\{last}"
 
     def fields(
         self, schema: dict[str, Any], depth: int, optional: frozenset[str] | None = None
@@ -89,14 +90,14 @@ class _Made:
             expression = rf'{comma}\n{" " * (depth + 1)}"{name}": {self.value(of, depth + 1)}'
             there = name not in optional if optional is not None else name in schema["required"]
             assert there or comma, name
-            yield name, expression if there else f"(?:{expression})?+"
+            yield name, expression if there else f"(?:{expression})?"
             comma = ","
 
 
 def _group(expression: str) -> str:
     """The value of a field as a group of its own."""
     head, colon, value = expression.partition('": ')
-    return f'{head}{colon}({value.removesuffix(")?+")})' + (")?+" if value.endswith(")?+") else "")
+    return f'{head}{colon}({value.removesuffix(")?")})' + (")?" if value.endswith(")?") else "")
 
 
 def _judged(made: _Made) -> str:
@@ -108,7 +109,7 @@ def _judged(made: _Made) -> str:
     first = words[words.index("upper95") + 1]
     of[first] = "(" + of[first]
     one = rf"\n    \{{{''.join(of.values())})\n    \}}"
-    return rf"\[{one}{f'(?:,{one})?+' * (_most_witnesses - 1)}\n   \]"
+    return rf"\[{one}{f'(?:,{one})?' * (_most_witnesses - 1)}\n   \]"
 
 
 @functools.cache
@@ -133,7 +134,7 @@ class _Common:
     def __init__(self) -> None:
         self.parts: dict[str, tuple[Parts, tuple[str, ...]]] = {}
         self.rulings: dict[str, Ruling] = {}
-        self.outcomes: set[str] = set()
+        self.outcomes: set[bytes] = set()
         self.has: set[tuple] = set()
 
     def ruling(self, text: str) -> Ruling:
@@ -151,16 +152,16 @@ class _Common:
             made = self.parts[text] = digest.parts_of(words), (words["origin"], *words)
         return made
 
-    def twice(self, outcomes: str) -> bool:
-        """Whether a key of the histogram is there twice, which an expression cannot tell."""
-        keys = re.findall(r'"[^"]*"', outcomes)
-        if len(set(keys)) != len(keys):
-            return True
-        self.outcomes.add(outcomes.translate(_no_digits))
+    def twice(self, outcomes: set[bytes]) -> bool:
+        """Whether a key of a histogram is there twice, which an expression cannot tell."""
+        for text in outcomes - self.outcomes:
+            keys = re.findall(rb'"[^"]*"', text)
+            if len(set(keys)) != len(keys):
+                return True
+        self.outcomes |= outcomes
         return False
 
 
-_no_digits = {ord(digit): None for digit in "0123456789"}
 _common = functools.cache(_Common)
 _begin = '\n "tests": [\n'
 
@@ -190,29 +191,32 @@ def packed(raw: bytes) -> bytes | None:
         return None  # the parser says what is wrong, and where
 
 
-def _packed(frame: dict[str, Any], rows: Iterable[tuple[str, ...]]) -> bytes | None:
-    common, made = _common(), Packing()
-    details: dict[str, list[dict[str, Any]]] = {}
-    kinds: dict[tuple, int] = {}
-    for row in rows:
-        whole, name, part, code, outcomes = row[:5]
-        status, reason, stderr, first, rate = row[-5:]
-        if outcomes.translate(_no_digits) not in common.outcomes and common.twice(outcomes):
-            return None
-        parts, fields = common.parts_of(part)
-        has = (fields, status, reason == "", stderr == "", first == "")
+def _packed(frame: dict[str, Any], rows: list[tuple[str, ...]]) -> bytes | None:
+    common, columns = _common(), list(zip(*rows, strict=True))
+    wholes, names, parts, codes, outcomes = columns[:5]
+    statuses, reasons, stderrs, firsts, rates = columns[-5:]
+    if common.twice({text.encode().translate(None, b"0123456789") for text in outcomes}):
+        return None
+    parts = list(map(common.parts_of, parts))
+    there = [map(bool, column) for column in (reasons, stderrs, firsts)]
+    have = zip([fields for _, fields in parts], statuses, *there, strict=True)
+    for has, whole in dict(zip(have, wholes, strict=True)).items():
         if has not in common.has:
             reader.validate(frame | {"tests": [json.loads(whole)]}, "result", "")
             common.has.add(has)
-        witnesses, words = row[5:-5:4], row[8:-5:4]
-        kind = (status, reason, witnesses, words)
-        number = kinds.get(kind)
-        if number is None:
-            seen = [(w[1:-1], common.ruling(said)) for w, said in zip(witnesses, words, strict=True) if w]
-            number = kinds[kind] = made.kind(status[1:-1], json.loads(reason) if reason else "", seen)
-        counts = tuple(map(int, filter(None, row[6:-5:4] + row[7:-5:4])))
-        hertz = float(rate)
-        made.add(name[1:-1], number, parts, code[1:-1], (hertz,) if hertz else (), counts)
-        if status[1:-1] in digest.telling:
-            details[name[1:-1]] = [json.loads(whole)]
-    return made.done(digest.frame_of(frame), details)
+    names = [name[1:-1] for name in names]
+    witnesses, ks, ns, words = ([column for column in columns[i:-5:4] if any(column)] for i in range(5, 9))
+    many = len(witnesses)
+    keys = list(zip(statuses, reasons, *witnesses, *words, strict=True))
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    kinds = []
+    for status, reason, *seen in numbers:
+        judged = [(w[1:-1], common.ruling(said)) for w, said in zip(seen[:many], seen[many:], strict=True) if w]
+        kinds.append((status[1:-1], json.loads(reason) if reason else "", judged))
+    made = Columns(
+        names, [code[1:-1] for code in codes], [(rate,) if rate else () for rate in map(float, rates)],
+        [part for part, _ in parts], kinds, [numbers[key] for key in keys],
+        *([[int(k) if k else 0 for k in column] for column in counts] for counts in (ks, ns)),
+    )
+    told = [place for place, status in enumerate(statuses) if status[1:-1] in digest.telling]
+    return made.packed(digest.frame_of(frame), {names[place]: [json.loads(wholes[place])] for place in told})

@@ -2,8 +2,10 @@
 """A run's tests as bytes, from which one is taken at a time: of a hundred machines most tests are only glanced at."""
 
 import marshal
+import sys
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 from typing import Any
@@ -27,12 +29,12 @@ class Packed(Mapping[str, Result]):
 
     @cached_property
     def _rest(self) -> tuple:
-        counts, kinds, kind_of, parts, part_of, rates_of = marshal.loads(self._looked_at)
+        ks, ns, kinds, kind_of, parts, part_of, rates_of = marshal.loads(self._looked_at)
         made = [
             (status, reason, [(witness, same(Ruling(*words))) for witness, words in seen])
             for status, reason, seen in kinds
         ]
-        return counts, made, kind_of, [same(Parts(*words)) for words in parts], part_of, rates_of
+        return ks, ns, made, kind_of, [same(Parts(*words)) for words in parts], part_of, rates_of
 
     def place(self, name: str) -> int | None:
         if self._at is None:
@@ -40,11 +42,11 @@ class Packed(Mapping[str, Result]):
         return self._at.get(name)
 
     def _result(self, place: int) -> Result:
-        counts, kinds, kind_of, parts, part_of, rates_of = self._rest
+        ks, ns, kinds, kind_of, parts, part_of, rates_of = self._rest
         status, reason, seen = kinds[kind_of[place]]
-        ks_and_ns, many, rate = counts[place], len(seen), self.rates[place]
+        rate = self.rates[place]
         rates = rates_of[place] if rates_of else (rate,) if rate else ()
-        witnesses = [Seen(seen[i][0], ks_and_ns[i], ks_and_ns[many + i], seen[i][1]) for i in range(many)]
+        witnesses = [Seen(witness, ks[i][place], ns[i][place], ruling) for i, (witness, ruling) in enumerate(seen)]
         return Result(status, reason, parts[part_of[place]], tuple(self.codes[place].split()), rates, tuple(witnesses))
 
     def __getitem__(self, name: str) -> Result:
@@ -66,68 +68,53 @@ class Packed(Mapping[str, Result]):
         return {name: self._result(place) for place, name in enumerate(self.names)}
 
 
-class Packing:
-    """Packs test by test."""
+def _numbered(values: Iterable[Any]) -> tuple[list[Any], list[int]]:
+    """(each value once, the number of each of the values)"""
+    every = list(values)
+    once = {value: number for number, value in enumerate(dict.fromkeys(every))}
+    return list(once), [once[value] for value in every]
 
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._glances: list[str] = []
-        self._codes: list[str] = []
-        self._medians = array("d")
-        self._rates: list[tuple[float, ...]] = []
-        self._most = 0  # rates of a test
-        self._plain = True  # the median tells them
-        self._counts: list[tuple[int, ...]] = []
-        self._kinds: list[Kind] = []
-        self._kind_of: list[int] = []
-        self._parts: dict[Parts, int] = {}
-        self._part_of: list[int] = []
-        self._glanced: dict[tuple, str] = {}
 
-    def kind(self, status: str, reason: str, seen: Sequence[tuple[str, Ruling]]) -> int:
-        """What tests have in common that differ in parts and counts only; its number."""
-        self._kinds.append((status, reason, seen))
-        return len(self._kinds) - 1
+@dataclass
+class Columns:
+    """The tests of a run, a list for each of what is known of them. `codes`: hashes, with a space between two. `kinds`:
+    what tests have in common that differ in parts and counts only. `ks`, `ns`: of the first witness, the second, and so
+    on; 0 for a test that has not so many."""
 
-    def add(
-        self, name: str, kind: int, parts: Parts, code: str, rates: tuple[float, ...], counts: tuple[int, ...]
-    ) -> None:
-        """`code`: hashes, with a space between two. `counts`: k of each witness, then n of each."""
-        many = len(counts) // 2
-        look = (kind,)
-        if any(counts[:many]) or 0 in counts[many:]:
-            shown = ["-" if n == 0 else "+" if k else "0" for k, n in zip(counts, counts[many:])]
-            look = (kind, *shown)
-        glance = self._glanced.get(look)
-        if glance is None:
-            status, _, seen = self._kinds[kind]
-            shown = look[1:] or "0" * many
-            words = [f"{w} {r.verdict} {r.basis} {how}" for (w, r), how in zip(seen, shown, strict=True)]
-            glance = self._glanced[look] = "|".join([status, *words])
-        self._names.append(name)
-        self._glances.append(glance)
-        self._codes.append(code)
-        self._medians.append(rates[0] if len(rates) == 1 else median(rates) if rates else 0.0)
-        self._rates.append(rates)
-        if len(rates) != 1 or not rates[0]:
-            self._most = max(self._most, len(rates))
-            self._plain = self._plain and not rates
-        self._counts.append(counts)
-        self._kind_of.append(kind)
-        self._part_of.append(self._parts.setdefault(parts, len(self._parts)))
+    names: list[str]
+    codes: list[str]
+    rates: list[tuple[float, ...]]
+    parts: Iterable[Parts]
+    kinds: list[Kind]
+    kind_of: list[int]
+    ks: list[list[int]]
+    ns: list[list[int]]
 
-    def done(self, run: Run, details: dict[str, list[dict[str, Any]]]) -> bytes:
-        """With what `run` says besides tests and details."""
-        shared: dict[str, str] = {}
-        glances = [shared.setdefault(glance, glance) for glance in self._glances]
-        glanced = (self._names, glances, self._codes, self._medians.tobytes(), self._most < 3)
-        kinds = [
-            (status, reason, [(witness, tuple(ruling)) for witness, ruling in seen])
-            for status, reason, seen in self._kinds
+    def _glances(self) -> list[str]:
+        signs = [
+            ["-" if n == 0 else "+" if k else "0" for k, n in zip(*both, strict=True)]
+            for both in zip(self.ks, self.ns, strict=True)
         ]
+        looks, look_of = _numbered(zip(self.kind_of, *signs, strict=True))
+        glances = []
+        for kind, *shown in looks:
+            status, _, seen = self.kinds[kind]
+            words = [f"{w} {r.verdict} {r.basis} {sign}" for (w, r), sign in zip(seen, shown, strict=False)]
+            glances.append("|".join([status, *words]))
+        # One object for equal texts: they are written once.
+        glances = [sys.intern(glance) for glance in glances]
+        return [glances[look] for look in look_of]
+
+    def packed(self, run: Run, details: dict[str, list[dict[str, Any]]]) -> bytes:
+        """With what `run` says besides tests and details."""
+        medians = array("d", [r[0] if len(r) == 1 else median(r) if r else 0.0 for r in self.rates])
+        told = all(not r or len(r) == 1 and r[0] for r in self.rates)  # by the medians
+        lone = max(map(len, self.rates), default=0) < 3
+        parts, part_of = _numbered(self.parts)
+        kinds = [(status, reason, [(w, tuple(r)) for w, r in seen]) for status, reason, seen in self.kinds]
+        glanced = (self.names, self._glances(), self.codes, medians.tobytes(), lone)
         looked_at = (
-            self._counts, kinds, self._kind_of, list(map(tuple, self._parts)), self._part_of,
-            None if self._plain else self._rates,
+            self.ks, self.ns, kinds, self.kind_of, list(map(tuple, parts)), part_of, None if told else self.rates,
         )
         return marshal.dumps((
             run.machine, run.architecture, run.environment, marshal.dumps(glanced), marshal.dumps(looked_at),
@@ -136,14 +123,19 @@ class Packing:
 
 
 def pack(run: Run) -> bytes:
-    made, kinds = Packing(), {}
-    for name, result in run.tests.items():
-        kind: Kind = (result.status, result.reason, tuple((w.witness, w.ruling) for w in result.witnesses))
-        if kind not in kinds:
-            kinds[kind] = made.kind(*kind)
-        counts = (*(w.k for w in result.witnesses), *(w.n for w in result.witnesses))
-        made.add(name, kinds[kind], result.parts, " ".join(result.code), result.rates, counts)
-    return made.done(run, run.details)
+    results = list(run.tests.values())
+    kinds, kind_of = _numbered(
+        (result.status, result.reason, tuple((w.witness, w.ruling) for w in result.witnesses)) for result in results
+    )
+    most = range(max((len(result.witnesses) for result in results), default=0))
+    ks, ns = (
+        [[getattr(r.witnesses[i], of) if i < len(r.witnesses) else 0 for r in results] for i in most] for of in "kn"
+    )
+    columns = Columns(
+        list(run.tests), [" ".join(result.code) for result in results], [result.rates for result in results],
+        [result.parts for result in results], kinds, kind_of, ks, ns,
+    )
+    return columns.packed(run, run.details)
 
 
 def unpack(raw: bytes) -> Run:

@@ -6,6 +6,7 @@ Every error is a UsageFault (exit code 2), raised before anything is written.
 
 import functools
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ def contents(path: Path) -> bytes:
     """Of a file; when it is too large, so much of it that `parse` refuses it."""
     try:
         with path.open("rb") as file:
-            return file.read(most_bytes + 1)
+            size = os.fstat(file.fileno()).st_size
+            return file.read() if 0 < size <= most_bytes else file.read(most_bytes + 1)
     except IsADirectoryError:
         raise UsageFault(f"{name_of(path)}: a folder; accepted is a document") from None
     except OSError as error:
