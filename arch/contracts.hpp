@@ -29,8 +29,18 @@ inline constexpr contract contracts[] = {
      "flags other than 0, or an end before the begin, are refused by EINVAL"},
     {"cacheflush.result", basis::kernel_impl, linux_arm_cacheflush,
      "a range that is mapped is maintained, and the result is 0"},
+    {"membarrier.flags", basis::kernel_abi, "membarrier(2), \"EINVAL\"",
+     "a command that takes no flags is refused by EINVAL if it is given one"},
+    {"flush_icache.flags", basis::kernel_impl, "Linux 6.12, arch/riscv/kernel/sys_riscv.c, riscv_flush_icache",
+     "flags other than SYS_RISCV_FLUSH_ICACHE_LOCAL are refused by EINVAL"},
     {"write.executable", basis::kernel_abi, "read(2), recv(2), process_vm_writev(2), \"EFAULT\"",
      "memory that the process may write is written, whether it is executable or not"},
+};
+
+// What a system call leaves open, whatever is done after it.
+inline constexpr contract left_open[] = {
+    {"mmap.private", basis::kernel_abi, "mmap(2), \"MAP_PRIVATE\"",
+     "whether a private mapping shows changes that are made to the file after the call is not specified"},
 };
 // clang-format on
 

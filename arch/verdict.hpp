@@ -208,6 +208,9 @@ constexpr judgement judge_contract(const question& q) {
 
 constexpr judgement judge(const architecture_rules& rules, const question& q) {
     if (q.seen == witness::wrong_errno) return judge_contract(q);
+    for (const std::string_view step : q.writer)
+        for (const contract& c : left_open)
+            if (c.call == step) return {verdict::unspecified, c.strength, c.source, c.reason};
     // mprotect(2): an access that the protection does not permit is answered by SIGSEGV.
     if (races(q) && q.path == mapping::flip && q.seen == witness::fault)
         return {verdict::allowed, basis::kernel_abi, "mprotect(2)", "while the page is writable it cannot be executed"};

@@ -2,6 +2,8 @@
 #include "runner/catalogue.hpp"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 #include <unordered_set>
 
 namespace cmodx {
@@ -9,6 +11,7 @@ namespace {
 
 constexpr std::uint16_t sweep_boundaries[] = {8, 16, 32, 64, 4096};  // bytes
 constexpr std::size_t most_single_store = 8;
+constexpr std::size_t few = 3;  // protocols, where all of them are tried elsewhere
 
 class builder {
   public:
@@ -89,7 +92,7 @@ class builder {
     void add_scripted(const shape& form, const site_layout& site, mapping path) {
         const scripted& script = *form.by_script;
         const bool first = path == form.paths[0];
-        const std::size_t most = !first ? 2 : script.twins ? on_.rules->protocols.size() : 3;
+        const std::size_t most = !first ? 2 : script.twins ? on_.rules->protocols.size() : few;
         std::vector<test_case> whole;
         for (const protocol& p : on_.rules->protocols) {
             if (!script.steps || p.between != script.protocols || p.from != protocol::origin::sufficient) continue;
@@ -100,8 +103,9 @@ class builder {
             if (add(t)) whole.push_back(tests_.back());
         }
         add(bare(form, site, path, origin::none));
+        left_out_.clear();
         if (script.twins && first)
-            for (const test_case& t : whole) add_twins(t);
+            for (const test_case& t : whole) add_twins(t, true);
     }
 
     void add_protocols(const shape& form, const site_layout& site, mapping path) {
@@ -112,23 +116,28 @@ class builder {
         const bool twins = form.everywhere ? shows_twins(form, site) : path == form.paths.back();
         const relation between = form.between == relation::load_to_fetch ? relation::cross_thread : form.between;
         const bool common = between == relation::same_thread || between == relation::cross_thread;
+        // Twins of each whole, or one for each step that can be left out.
+        const bool first = path == form.paths.front();
+        const bool each = form.everywhere && first;
+        const std::size_t most = site.by == tried::briefly ? 1 : twins || each ? on_.rules->protocols.size() : few;
         for (const origin from : {origin::sufficient, origin::practice}) {
             for (const protocol& p : on_.rules->protocols) {
                 if (p.between != between || (p.from == protocol::origin::sufficient) != (from == origin::sufficient))
                     continue;
                 if (from == origin::practice && (!twins || (common && !form.everywhere))) continue;
+                if (whole.size() >= most) break;
                 test_case t = bare(form, site, path, from);
                 // A thread may have no place for steps, as where the modification is itself the flag.
                 if (form.takes_steps(0)) t.writer = find(p.writer);
                 if (form.programs.size() > 1 && form.takes_steps(form.programs.size() - 1))
                     t.executor = find(p.executor);
                 if (add(t) && from == origin::sufficient) whole.push_back(tests_.back());
-                if (site.by == tried::briefly && !whole.empty()) break;
             }
         }
         add(bare(form, site, path, origin::none));
+        left_out_.clear();
         if (twins)
-            for (const test_case& t : whole) add_twins(t);
+            for (const test_case& t : whole) add_twins(t, !each);
         if (form.sweeps_placement && path == mapping::same && site.name == "imm") add_sweep(form, site);
     }
 
@@ -141,12 +150,15 @@ class builder {
         return true;
     }
 
-    void add_twins(const test_case& whole) {
+    // `once`: only what has not been left out of another test yet.
+    void add_twins(const test_case& whole, bool once) {
         for (const bool writer : {true, false}) {
-            const std::size_t steps = (writer ? whole.writer : whole.executor).size();
-            for (std::size_t i = 0; i < steps; ++i) {
-                if (!whole.form->everywhere && does_nothing((writer ? whole.writer : whole.executor)[i]->name))
-                    continue;
+            const std::vector<const step*>& steps = writer ? whole.writer : whole.executor;
+            for (std::size_t i = 0; i < steps.size(); ++i) {
+                if (!whole.form->everywhere && does_nothing(steps[i]->name)) continue;
+                const auto end = steps.begin() + static_cast<std::ptrdiff_t>(i);
+                const auto which = std::count(steps.begin(), end, steps[i]);
+                if (!left_out_.emplace(writer, steps[i]->name, which).second && once) continue;
                 test_case t = whole;
                 auto& list = writer ? t.writer : t.executor;
                 t.from = origin::twin;
@@ -203,6 +215,7 @@ class builder {
     const known_architecture& on_;
     std::vector<test_case> tests_;
     std::unordered_set<std::string> names_;
+    std::set<std::tuple<bool, std::string_view, std::ptrdiff_t>> left_out_;  // writer's, step, which of that name
 };
 
 }  // namespace

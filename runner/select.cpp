@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "runner/commands.hpp"
+#include "runner/verdict.hpp"
 
 namespace cmodx {
 
@@ -22,8 +23,12 @@ std::vector<const test_case*> select(const std::vector<test_case>& all, const st
             matched = true;
         }
         if (matched) continue;
+        // A name, no glob: where it is wrong.
+        test_case t;
+        if (!all.empty() && glob.find_first_of("*?[\\") == glob.npos)
+            if (const auto error = parse_name(*all[0].on, glob, t)) throw usage_error(describe(glob, *error));
         std::vector<std::string> names;
-        for (const test_case& t : all) names.push_back(t.name);
+        for (const test_case& one : all) names.push_back(one.name);
         throw usage_error(fmt::format("no test matches '{}'; the nearest name is '{}' (cmodx list prints all)", glob,
                                       nearest(glob, names)));
     }

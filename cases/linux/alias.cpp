@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alias.Mremap, Alias.Shm: as SM by an alias, but the second mapping is made by mremap with old size 0, or by a second
-// shmat, not from a file.
+// Alias.Mremap, Alias.Shm, Alias.Private: as SM by an alias, but the second mapping is made by mremap with old size 0,
+// by a second shmat, or is a private one of the same file.
 //
 //     T0
 //     fetch x    old code
@@ -9,6 +9,8 @@
 //     fetch x    must be the new code
 #include <sys/mman.h>
 #include <sys/shm.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "runner/engine/script.hpp"
 
@@ -40,12 +42,35 @@ pair by_shmat(std::size_t size) {
     return {static_cast<std::uint8_t*>(first), static_cast<std::uint8_t*>(second)};
 }
 
-template <bool Shm>
+pair by_private_mapping(std::size_t size) {
+    const int file = static_cast<int>(syscall(SYS_memfd_create, "cmodx", 0x0001U /* MFD_CLOEXEC */));
+    if (file < 0) return {};
+    pair both;
+    if (ftruncate(file, static_cast<off_t>(size)) == 0) {
+        void* const first = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        void* const second = mmap(nullptr, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
+        if (first != MAP_FAILED && second != MAP_FAILED)
+            both = {static_cast<std::uint8_t*>(first), static_cast<std::uint8_t*>(second)};
+    }
+    close(file);
+    return both;
+}
+
+enum class way : std::uint8_t { mremap, shm, private_mapping };
+
+template <way Way>
 struct alias {
-    static constexpr std::string_view name = Shm ? "Alias.Shm" : "Alias.Mremap";
-    static constexpr std::string_view meaning =
-        Shm ? "one thread modifies code by a second shmat and runs it"
-            : "one thread modifies code by a second mapping from mremap and runs it";
+    static constexpr bool shm = Way == way::shm;
+    static constexpr std::string_view names[] = {"Alias.Mremap", "Alias.Shm", "Alias.Private"};
+    static constexpr std::string_view meanings[] = {
+        "one thread modifies code by a second mapping from mremap and runs it",
+        "one thread modifies code by a second shmat and runs it",
+        "one thread modifies a file by a shared mapping and runs it by a private one"};
+    static constexpr implied_step opened[] = {{"mmap.private", 0, implied_step::place::first}};
+    static constexpr std::string_view name = names[static_cast<std::size_t>(Way)];
+    static constexpr std::string_view meaning = meanings[static_cast<std::size_t>(Way)];
+    static constexpr std::span<const implied_step> implied =
+        Way == way::private_mapping ? std::span<const implied_step>(opened) : std::span<const implied_step>();
     static constexpr std::string_view needs = "linux";
     static constexpr relation between = relation::same_thread;
     static constexpr witness seeks[] = {witness::stale, witness::torn, witness::fault};
@@ -54,7 +79,7 @@ struct alias {
 
     static void script(cmodx::script& s) {
         const std::size_t size = s.extent();
-        const pair p = Shm ? by_shmat(size) : by_mremap(size);
+        const pair p = shm ? by_shmat(size) : Way == way::mremap ? by_mremap(size) : by_private_mapping(size);
         if (p.executable == nullptr) return s.refuse("a second, executable mapping is denied");
         const std::size_t offset = s.place();
         s.image(p.writable, size, offset, 0);
@@ -66,12 +91,13 @@ struct alias {
             s.writer_steps();
             s.expect(s.run(), g);
         }
-        for (std::uint8_t* const at : {p.writable, p.executable}) Shm ? shmdt(at) : munmap(at, size);
+        for (std::uint8_t* const at : {p.writable, p.executable}) shm ? shmdt(at) : munmap(at, size);
     }
 };
 
-const define_script<alias<false>> by_a_move;
-const define_script<alias<true>> by_shared_memory;
+const define_script<alias<way::mremap>> by_a_move;
+const define_script<alias<way::shm>> by_shared_memory;
+const define_script<alias<way::private_mapping>> by_a_file;
 
 }  // namespace
 }  // namespace cmodx

@@ -49,6 +49,24 @@ struct broadcast {
     }
 };
 
+// Broadcast.Flags: the command takes none.
+struct broadcast_flags {
+    static constexpr std::string_view name = "Broadcast.Flags";
+    static constexpr std::string_view meaning = "membarrier with a flag that there is not";
+    static constexpr std::string_view needs = "membarrier_sync_core";
+    static constexpr relation between = relation::same_thread;
+    static constexpr implied_step implied[] = {{"membarrier.flags"}};
+    static constexpr witness seeks[] = {witness::wrong_errno};
+    static constexpr mapping paths[] = {mapping::same};
+    static constexpr bool without_steps = true;
+
+    static void script(cmodx::script& s) {
+        if (membarrier_register() != 0) return s.refuse("membarrier registration is denied");
+        s.contract(membarrier_with_flags(), -EINVAL);
+    }
+};
+
+const define_script<broadcast_flags> with_flags;
 const define_script<broadcast<false>> before_and_after;
 const define_script<broadcast<true>> in_a_child;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Write: code is a mapped file, which a thread writes by pwrite. Discard: code is a private, modified copy of a file's
-// page, which a thread drops by MADV_DONTNEED, so that the file's contents are code again.
+// page, which a thread drops by MADV_DONTNEED, so that the file's contents are code again. Write.Private: the mapping
+// of the file is private.
 //
 //     T0                          T0
 //     fetch x       old code      fetch x              old code
@@ -18,11 +19,20 @@
 namespace cmodx {
 namespace {
 
-template <bool Discards>
+enum class way : std::uint8_t { write, write_private, discard };
+
+template <way Way>
 struct file {
-    static constexpr std::string_view name = Discards ? "Discard" : "Write";
-    static constexpr std::string_view meaning = Discards ? "a thread discards its modified copy of a file's code"
-                                                         : "a thread modifies the file that its code is mapped from";
+    static constexpr bool discards = Way == way::discard;
+    static constexpr std::string_view names[] = {"Write", "Write.Private", "Discard"};
+    static constexpr std::string_view meanings[] = {"a thread modifies the file that its code is mapped from",
+                                                    "a thread modifies the file of which its code is a private mapping",
+                                                    "a thread discards its modified copy of a file's code"};
+    static constexpr implied_step opened[] = {{"mmap.private", 0, implied_step::place::first}};
+    static constexpr std::string_view name = names[static_cast<std::size_t>(Way)];
+    static constexpr std::string_view meaning = meanings[static_cast<std::size_t>(Way)];
+    static constexpr std::span<const implied_step> implied =
+        Way == way::write_private ? std::span<const implied_step>(opened) : std::span<const implied_step>();
     static constexpr std::string_view needs = "linux";
     static constexpr relation between = relation::same_thread;
     static constexpr witness seeks[] = {witness::stale, witness::torn, witness::fault};
@@ -36,10 +46,10 @@ struct file {
         s.image(bytes.data(), size, offset, 0);
         const int backing = static_cast<int>(syscall(SYS_memfd_create, "cmodx", 0x0001U /* MFD_CLOEXEC */));
         if (backing < 0) return s.refuse("memfd_create is denied");
-        const int protection = PROT_READ | PROT_EXEC | (Discards ? PROT_WRITE : 0);
+        const int protection = PROT_READ | PROT_EXEC | (discards ? PROT_WRITE : 0);
         void* p = MAP_FAILED;
         if (write(backing, bytes.data(), size) == static_cast<ssize_t>(size))
-            p = mmap(nullptr, size, protection, Discards ? MAP_PRIVATE : MAP_SHARED, backing, 0);
+            p = mmap(nullptr, size, protection, Way == way::write ? MAP_SHARED : MAP_PRIVATE, backing, 0);
         if (p == MAP_FAILED) {
             close(backing);
             return s.refuse("an executable file mapping is denied");
@@ -48,7 +58,7 @@ struct file {
         platform::synchronize(at, size);
         s.aim(at, at, size, offset);
         s.expect(s.run(), 0);
-        Discards ? discard(s, at) : rewrite(s, backing, offset);
+        discards ? discard(s, at) : rewrite(s, backing, offset);
         munmap(p, size);
         close(backing);
     }
@@ -78,8 +88,9 @@ struct file {
     }
 };
 
-const define_script<file<false>> written;
-const define_script<file<true>> discarded;
+const define_script<file<way::write>> written;
+const define_script<file<way::write_private>> written_and_private;
+const define_script<file<way::discard>> discarded;
 
 }  // namespace
 }  // namespace cmodx

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Poke: a thread has the kernel write its code: through /proc/self/mem (Poke.Mem), by process_vm_writev (Poke.Vm), or
-// by receiving it into the executable page: read, recv, and readv across two pages. The call itself must succeed.
+// by receiving it into the executable page: read, recv, and the same and readv across two pages. The call itself must
+// succeed.
 //
 //     T0
 //     fetch x       old code
@@ -20,15 +21,15 @@
 namespace cmodx {
 namespace {
 
-enum class way : std::uint8_t { mem, vm, read, recv, readv };
+enum class way : std::uint8_t { mem, vm, read, recv, readv, read_two, recv_two };
 
 // The files that the bytes take their way through; -1: none.
 class files {
   public:
     explicit files(way w) {
         if (w == way::mem) ends_[0] = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-        if (w == way::recv) ok_ = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_) == 0;
-        if (w == way::read || w == way::readv) ok_ = pipe2(ends_, O_CLOEXEC) == 0;
+        if (w == way::recv || w == way::recv_two) ok_ = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_) == 0;
+        if (w == way::read || w == way::readv || w == way::read_two) ok_ = pipe2(ends_, O_CLOEXEC) == 0;
         if (w == way::mem) ok_ = ends_[0] >= 0;
     }
     ~files() {
@@ -48,11 +49,15 @@ class files {
 
 template <way Way>
 struct poke {
-    static constexpr std::string_view names[] = {"Poke.Mem", "Poke.Vm", "Poke.Read", "Poke.Recv", "Poke.Readv"};
-    static constexpr std::string_view meanings[] = {
-        "a thread modifies code through /proc/self/mem", "a thread modifies code by process_vm_writev",
-        "a thread reads a pipe into code", "a thread receives from a socket into code",
-        "a thread reads a pipe into code on two pages"};
+    static constexpr std::string_view names[] = {"Poke.Mem",   "Poke.Vm",       "Poke.Read",    "Poke.Recv",
+                                                 "Poke.Readv", "Poke.Read.Two", "Poke.Recv.Two"};
+    static constexpr std::string_view meanings[] = {"a thread modifies code through /proc/self/mem",
+                                                    "a thread modifies code by process_vm_writev",
+                                                    "a thread reads a pipe into code",
+                                                    "a thread receives from a socket into code",
+                                                    "a thread reads a pipe into code on two pages, by two vectors",
+                                                    "a thread reads a pipe into code on two pages",
+                                                    "a thread receives from a socket into code on two pages"};
     static constexpr std::string_view name = names[static_cast<std::size_t>(Way)];
     static constexpr std::string_view meaning = meanings[static_cast<std::size_t>(Way)];
     static constexpr std::string_view needs = "linux";
@@ -60,8 +65,8 @@ struct poke {
     static constexpr implied_step implied[] = {{"write.executable", 0, implied_step::place::first}};
     static constexpr witness seeks[] = {witness::stale, witness::torn, witness::fault, witness::wrong_errno};
     static constexpr mapping paths[] = {mapping::poke};
-    static constexpr std::string_view site = Way == way::readv ? "body" : "imm";
-    static constexpr bool maps = Way == way::readv;
+    static constexpr bool maps = Way >= way::readv;  // two pages
+    static constexpr std::string_view site = maps ? "body" : "imm";
 
     // 0, or the error of the call that writes.
     static int write(const cmodx::script& s, const files& f, std::uint32_t g) {
@@ -81,8 +86,10 @@ struct poke {
                                    static_cast<off64_t>(reinterpret_cast<std::uintptr_t>(s.executable())));
                 break;
             case way::vm: written = process_vm_writev(getpid(), &from, 1, &to, 1, 0); break;
-            case way::read: written = ::read(f.in(), s.executable(), patch.size()); break;
-            case way::recv: written = ::recv(f.in(), s.executable(), patch.size(), 0); break;
+            case way::read:
+            case way::read_two: written = ::read(f.in(), s.executable(), patch.size()); break;
+            case way::recv:
+            case way::recv_two: written = ::recv(f.in(), s.executable(), patch.size(), 0); break;
             case way::readv: written = ::readv(f.in(), halves, 2); break;
         }
         return written == size ? 0 : errno != 0 ? errno : EIO;
@@ -124,6 +131,8 @@ const define_script<poke<way::vm>> by_vm;
 const define_script<poke<way::read>> by_read;
 const define_script<poke<way::recv>> by_recv;
 const define_script<poke<way::readv>> by_readv;
+const define_script<poke<way::read_two>> by_read_into_two;
+const define_script<poke<way::recv_two>> by_recv_into_two;
 
 }  // namespace
 }  // namespace cmodx
