@@ -62,13 +62,13 @@ struct explain_arguments {
 };
 int explain(const explain_arguments& arguments);
 
-struct bench_arguments {
-    std::string what = "engine";
-    double seconds = 4;
-    std::string cpus;
-    std::string seed;
-};
-int bench(const bench_arguments& arguments);
+struct measure_arguments;
+int bench_engine(const measure_arguments& arguments);
+int bench_prices(const measure_arguments& arguments);
+// Null when there is no such map.
+using sweep_command = int (*)(const measure_arguments& arguments);
+sweep_command find_sweep(const std::string& what);
+std::string sweep_names();  // as accepted, for a message
 
 // Tests whose name matches one of the globs, in the catalogue's order; all without globs. Throws usage_error when a
 // glob matches nothing.

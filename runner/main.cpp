@@ -5,6 +5,7 @@
 
 #include "runner/commands.hpp"
 #include "runner/linux/init.hpp"
+#include "runner/measure/measurement.hpp"
 #include "version.hpp"
 
 namespace {
@@ -73,15 +74,42 @@ void add_explain(CLI::App& app, int& code) {
     command->callback([arguments, &code] { code = cmodx::explain(*arguments); });
 }
 
-void add_bench(CLI::App& app, int& code) {
-    auto* const command =
-        app.add_subcommand("bench", "Measure: 'engine', the rate of the hot loops beside a bare call");
-    auto arguments = std::make_shared<cmodx::bench_arguments>();
-    command->add_option("what", arguments->what, "engine");
-    command->add_option("--seconds", arguments->seconds, "Time in all")->check(CLI::Range(0.1, 3600.0));
-    command->add_option("--cpus", arguments->cpus, "CPUs to use, such as 0,1");
-    command->add_option("--seed", arguments->seed);
-    command->callback([arguments, &code] { code = cmodx::bench(*arguments); });
+std::shared_ptr<cmodx::measure_arguments> add_measuring(CLI::App& command, const std::vector<std::string>& line) {
+    auto arguments = std::make_shared<cmodx::measure_arguments>();
+    arguments->command = line;
+    command.add_option("--seconds", arguments->seconds, "Time of a map, or of the crossover")
+        ->check(CLI::Range(0.1, 3600.0));
+    command.add_option("--cpus", arguments->cpus, "CPUs to use, such as 0,1; the first writes");
+    command.add_option("--seed", arguments->seed, "Reproduces the order; printed by every run");
+    command.add_option("--format", arguments->format, "table or csv");
+    command.add_option("--output", arguments->output, "Write the document to this file");
+    command.add_option("--machine", arguments->machine, "Name of the machine in the document");
+    return arguments;
+}
+
+void add_bench(CLI::App& app, int& code, const std::vector<std::string>& line) {
+    auto* const command = app.add_subcommand("bench", "Measure what code modification costs here: the price list");
+    const auto arguments = add_measuring(*command, line);
+    arguments->what = "prices";
+    command->add_option("what", arguments->what, "prices, or engine: the hot loops beside a bare call");
+    command->add_option("--samples", arguments->samples, "Of each price")->check(CLI::Range(20, 10'000'000));
+    command->callback([arguments, &code] {
+        if (arguments->what != "prices" && arguments->what != "engine")
+            throw cmodx::usage_error(fmt::format("bench: '{}' is neither prices nor engine", arguments->what));
+        code = arguments->what == "engine" ? cmodx::bench_engine(*arguments) : cmodx::bench_prices(*arguments);
+    });
+}
+
+void add_sweep(CLI::App& app, int& code, const std::vector<std::string>& line) {
+    auto* const command = app.add_subcommand("sweep", "Measure where code tears here, when it arrives, what it delays");
+    const auto arguments = add_measuring(*command, line);
+    command->add_option("what", arguments->what, cmodx::sweep_names())->required();
+    command->callback([arguments, &code] {
+        const cmodx::sweep_command sweep = cmodx::find_sweep(arguments->what);
+        if (sweep == nullptr)
+            throw cmodx::usage_error(fmt::format("sweep: '{}' is none of {}", arguments->what, cmodx::sweep_names()));
+        code = sweep(*arguments);
+    });
 }
 
 // The parser would only say that a subcommand is required.
@@ -109,7 +137,8 @@ int main(int argc, char** argv) {
     add_list(app, code);
     add_run(app, code, arguments);
     add_facts(app, code);
-    add_bench(app, code);
+    add_bench(app, code, arguments);
+    add_sweep(app, code, arguments);
     add_verdict(app, code);
     add_explain(app, code);
     try {

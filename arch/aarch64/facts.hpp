@@ -21,6 +21,13 @@ inline std::uint64_t ticks() {
     return value;
 }
 
+// The same behind what came before: the counter may otherwise be read early (DDI0487 "CNTVCT_EL0").
+inline std::uint64_t ordered_ticks() {
+    asm volatile("isb" ::: "memory");
+    return ticks();
+}
+inline constexpr bool ticks_are_cycles = false;
+
 // Calls add(key, value) for each fact of the calling CPU: what CTR_EL0 says of its caches, lines in bytes
 // (DDI0487 "CTR_EL0, Cache Type Register").
 template <class Add>

@@ -17,6 +17,8 @@ inline void pause() { asm volatile("yield" ::: "memory"); }
 // Always 0: no counter is readable in user mode on every Armv7-A (the generic timer is an extension, the cycle
 // counter is closed). The platform's clock serves instead.
 inline std::uint64_t ticks() { return 0; }
+inline std::uint64_t ordered_ticks() { return 0; }
+inline constexpr bool ticks_are_cycles = false;
 
 // Calls add(key, value) for each fact: CTR and the like are closed to user mode, so only the instruction set.
 template <class Add>

@@ -17,6 +17,11 @@ inline std::uint64_t ticks() {
     asm volatile("rdtime %0" : "=r"(now));
     return now;
 }
+inline std::uint64_t ordered_ticks() {
+    asm volatile("fence" ::: "memory");
+    return ticks();
+}
+inline constexpr bool ticks_are_cycles = false;
 
 // Calls add(std::string_view key, std::string_view value) for each fact. What else user mode would like to know
 // (misa, mvendorid) is machine mode's.

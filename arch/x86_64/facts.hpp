@@ -15,6 +15,17 @@ inline void pause() { __builtin_ia32_pause(); }
 // Cycles of the time-stamp counter; not serialized.
 inline std::uint64_t ticks() { return __builtin_ia32_rdtsc(); }
 
+// The same behind what came before and in front of what comes next (Intel SDM vol. 2B, "RDTSC"; Linux sets the bit
+// that makes LFENCE wait on AMD).
+inline std::uint64_t ordered_ticks() {
+    __builtin_ia32_lfence();
+    const std::uint64_t value = __builtin_ia32_rdtsc();
+    __builtin_ia32_lfence();
+    return value;
+}
+// Whether a tick is called a cycle: of the constant rate that the time-stamp counter has.
+inline constexpr bool ticks_are_cycles = true;
+
 struct cpuid_result {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
 };

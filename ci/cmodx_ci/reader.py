@@ -21,13 +21,13 @@ from .wording import plain
 # Of one file, in bytes. Two thousand tests are 4 MB; what is much larger is no document of ours.
 most_bytes = 64 << 20
 
-_format = re.compile(r"cmodx-(result|baseline)/(\d+)")
+_format = re.compile(r"cmodx-(result|baseline|measurement)/(\d+)")
 # Versions that this reader reads. An older one stays here as long as a document of it is in use.
-versions = {"result": 1, "baseline": 1}
+versions = {"result": 1, "baseline": 1, "measurement": 1}
 
 
 def read(path: Path) -> tuple[str, dict[str, Any]]:
-    """("result" or "baseline", the document)."""
+    """("result", "baseline" or "measurement", the document)."""
     return parse(contents(path), name_of(path))
 
 
@@ -49,7 +49,7 @@ def parse(raw: bytes, where: str) -> tuple[str, dict[str, Any]]:
     kind = _kind(document, where)
     validate(document, kind, where)
     names: dict[str, int] = {}
-    for place, record in enumerate(document["tests"]):
+    for place, record in enumerate(document.get("tests", [])):
         if names.setdefault(record["name"], place) != place:
             raise UsageFault(
                 f"{where}: tests/{place}: {plain(record['name'], 120)} is there twice,"
@@ -150,7 +150,7 @@ def _accepted() -> str:
 
 @functools.cache
 def schema_of(kind: str) -> dict[str, Any]:
-    """The schema of a kind of document: results/schema.json, or its definition `baseline`."""
+    """The schema of a kind of document: results/schema.json, or its definition `baseline` or `measurement`."""
     whole = results.validator().schema
     if kind == "result":
         return whole

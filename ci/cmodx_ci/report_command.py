@@ -3,13 +3,14 @@
 
 from pathlib import Path
 
-from . import fault, formats, output, report_page, sources, view
+from . import fault, formats, measurements, output, report_page, sources, view
 from .diff import Parser, guarded
 from .fault import UsageFault
 from .wording import plain
 
 _description = """Writes a report of one or several runs: documents, folders, machines (their baselines), or a git
-revision's baselines (HEAD~3:). Runs of the same machine are merged.
+revision's baselines (HEAD~3:). Runs of the same machine are merged. Documents of `cmodx bench` and `cmodx sweep` become
+a page of pictures.
 Exit codes: 0 written, whatever the results; 2 usage, or a file that cannot be read."""
 
 _by_name = {".html": "html", ".xml": "junit", ".md": "markdown", ".ktap": "ktap", ".json": "kcidb"}
@@ -34,7 +35,12 @@ def html(names: list[str], title: str | None = None) -> str:
 def run(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     form = options.format or output.by_name(options.output, _by_name, "html")
-    if form == "html":
+    measured = [name for name in options.runs if measurements.is_one(name)]
+    if measured:
+        if measured != options.runs or form != "html":
+            raise UsageFault("measurements are shown by themselves, as a page of HTML")
+        made = measurements.page(options.runs, options.title)
+    elif form == "html":
         made = html(options.runs, options.title)
     else:
         made = formats.writers[form](view.of(sources.collect(options.runs)))

@@ -76,6 +76,8 @@ def _baseline(name: str) -> Path:
 
 
 def of_parsed(kind: str, document: dict) -> Run:
+    if kind == "measurement":
+        raise UsageFault("a measurement holds no tests; ci/report shows it")
     return digest.of_document(document) if kind == "result" else digest.of_baseline(document)
 
 

@@ -80,9 +80,11 @@ environment probe_environment() {
     return e;
 }
 
+bool register_membarrier() { return membarrier(membarrier_register_sync_core) == 0; }
+
 std::string prepare_process(const test_case& t) {
     if (contains(t.writer, "membarrier") || contains(t.executor, "membarrier"))
-        if (membarrier(membarrier_register_sync_core) != 0) return "membarrier registration is denied";
+        if (!register_membarrier()) return "membarrier registration is denied";
     return {};
 }
 

@@ -7,6 +7,7 @@
 
 #include "runner/commands.hpp"
 #include "runner/engine/worker.hpp"
+#include "runner/measure/measurement.hpp"
 
 namespace cmodx {
 namespace {
@@ -41,8 +42,8 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
-int bench(const bench_arguments& arguments) {
-    if (arguments.what != "engine") throw usage_error(fmt::format("bench: '{}' is not 'engine'", arguments.what));
+int bench_engine(const measure_arguments& arguments) {
+    const double seconds = arguments.seconds > 0 ? arguments.seconds : 4;
     const environment here = probe_environment();
     const std::vector<unsigned> cpus = parse_cpus(arguments.cpus, here.cpus);
     if (cpus.size() < 2) throw usage_error("bench engine needs two CPUs");
@@ -52,7 +53,7 @@ int bench(const bench_arguments& arguments) {
         {"unpaced", 0}, {"paced 256", 256}, {"paced 4096", 4096}, {"nearly quiet", 1 << 20}};
     constexpr std::uint64_t piece = 20'000'000;  // ns
     const auto pairs = std::max<std::size_t>(
-        3, static_cast<std::size_t>(arguments.seconds * 1e9 / (2.0 * piece * std::size(names) * std::size(paces))));
+        3, static_cast<std::size_t>(seconds * 1e9 / (2.0 * piece * std::size(names) * std::size(paces))));
     fmt::print("{:<24}{:<14}{:>14}{:>14}{:>8}\n", "test", "writer", "engine M/s", "bare M/s", "ratio");
     for (const std::string_view name : names) {
         test_case t;
