@@ -180,19 +180,19 @@ def curve(document: Document, name: str) -> str | None:
     axes = figure.subplots()
     for number, one in enumerate(every):
         points = one["points"]
-        x = [p["x"] for p in points]
-        # Where nothing was seen, a logarithmic axis shows the upper bound.
-        y = [p["y"] if p["y"] > 0 or name not in _log_y else p["high"] for p in points]
-        away = [[max(0.0, v - p["low"]) for v, p in zip(y, points, strict=True)],
-                [max(0.0, p["high"] - v) for v, p in zip(y, points, strict=True)]]
         published = "source" in one
         colour = _theirs if published else _colours[number % len(_colours)]
-        axes.errorbar(x, y, yerr=away, color=colour, marker="s" if published else "o", markersize=4, capsize=3,
-                      linestyle="--" if published else "-", linewidth=1.2,
+        # Where nothing was seen, a logarithmic axis has the upper bound, joined to nothing.
+        seen = [p for p in points if p["y"] > 0 or name not in _log_y]
+        y = [p["y"] for p in seen]
+        away = [[max(0.0, p["y"] - p["low"]) for p in seen], [max(0.0, p["high"] - p["y"]) for p in seen]]
+        axes.errorbar([p["x"] for p in seen], y, yerr=away, color=colour, marker="s" if published else "o", markersize=4,
+                      capsize=3, linestyle="--" if published else "-", linewidth=1.2,
                       label=one["name"] + (" (published)" if published else ""))
-        for at, v, p in zip(x, y, points, strict=True):
-            if name in _log_y and p["y"] <= 0:
-                axes.annotate("none", (at, v), textcoords="offset points", xytext=(0, 6), ha="center", fontsize=7)
+        quiet = [p for p in points if p not in seen]
+        if quiet:
+            axes.plot([p["x"] for p in quiet], [p["high"] for p in quiet], "v", markerfacecolor="none", color=colour,
+                      label="none: upper bound, 95 %")
     axes.set_xlabel(f"{every[0]['x']}, {every[0]['x_unit']}")
     axes.set_ylabel(f"{every[0]['y']}, {every[0]['y_unit']}")
     if name in _log_x:

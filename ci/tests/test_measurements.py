@@ -92,7 +92,7 @@ def test_pictures_say_what_they_show():
     assert "LiteInst (published)" in toggle and "toggles, 1/s" in toggle and "loss, %" in toggle
     assert "&lt;3e-3" in plots.torn(full)  # the upper bound of a quiet cell
     assert "2e-2" in plots.torn(full)
-    assert "none" in plots.curve(full, "wait")
+    assert "none: upper bound" in plots.curve(full, "wait")
     assert "&lt;iret&gt;" in plots.prices(full, "step")
     assert plots.of(document()) == []
 
