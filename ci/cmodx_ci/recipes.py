@@ -11,6 +11,7 @@ from .machines import Machine, machine_paths, read_machine
 
 _written = "Written by ci/recipes from ci/machines/: change the machines, or ci/cmodx_ci/recipes.py, and call it."
 _image = "debian:12"
+_weekly = "17 4 * * 0"
 # Emulation of a guest's kernel takes more than the first part of ci/setup.
 _setup = {"native": "user", "user": "user", "system": "system"}
 
@@ -58,6 +59,7 @@ on:
   pull_request:
   schedule:
     - cron: "17 2 * * *"
+    - cron: "{_weekly}"
 permissions:
   contents: read
 jobs:
@@ -69,8 +71,17 @@ jobs:
     steps:
       - uses: actions/checkout@v4
       - run: ci/test
+  mutants:
+    if: github.event.schedule == '{_weekly}'
+    runs-on: ubuntu-latest
+    container: {_image}
+    timeout-minutes: 120
+    steps:
+      - uses: actions/checkout@v4
+      - run: ci/setup
+      - run: ci/mutants
 {job("quick", "github.event_name != 'schedule'", "quick", [m for m in machines if m.default])}\
-{job("nightly", "github.event_name == 'schedule'", "default", machines)}"""
+{job("nightly", f"github.event_name == 'schedule' && github.event.schedule != '{_weekly}'", "default", machines)}"""
 
 
 def gitlab(machines: list[Machine]) -> str:
@@ -114,8 +125,16 @@ test:
   script:
     - ci/test
 
+# Wants a schedule of its own with the variable MUTANTS, once a week.
+mutants:
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "schedule" && $MUTANTS
+  script:
+    - ci/setup
+    - ci/mutants
+
 {job("quick", '$CI_PIPELINE_SOURCE != "schedule"', "quick", [m for m in machines if m.default])}
-{job("nightly", '$CI_PIPELINE_SOURCE == "schedule"', "default", machines)}"""
+{job("nightly", '$CI_PIPELINE_SOURCE == "schedule" && $MUTANTS == null', "default", machines)}"""
 
 
 def recipes() -> dict[Path, str]:

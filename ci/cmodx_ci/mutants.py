@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ci/mutants [GLOB…]: the tests on trial. Puts known bugs back into a copy of the tree, one at a time (ci/mutants.toml),
+and the tests that should notice have to fail; on the tree as it is they have to pass."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from . import fault, tree
+from .fault import HarnessFault, UsageFault
+
+_jobs = "1"
+_limit_s = 1800
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    old: str
+    new: str
+    unit: str = ""
+    suite: tuple[str, ...] = ()
+    pytest: str = ""
+
+    def command(self, root: Path) -> list[str]:
+        native = root / "build" / "native"
+        if self.unit:
+            return [str(native / "tests" / "cmodx_unit"), f"--gtest_filter={self.unit}", "--gtest_brief=1"]
+        if self.suite:
+            return [str(native / "cmodx"), "run", *self.suite, "--budget", "quick", "--seed", "1"]
+        tests = str(root / "ci" / "tests" / self.pytest)
+        return ["/usr/bin/python3", "-m", "pytest", "-c", str(root / "ci" / "pytest.ini"), tests, "-q", "-x"]
+
+    def target(self) -> str:
+        return "cmodx_unit" if self.unit else "cmodx" if self.suite else ""
+
+
+def read_mutants(path: Path = tree.root / "ci" / "mutants.toml") -> list[Mutant]:
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]
+    return [Mutant(**{**entry, "suite": tuple(entry.get("suite", ()))}) for entry in entries]
+
+
+def mutated(mutant: Mutant, root: Path) -> str:
+    """The file with the bug in it."""
+    text = (root / mutant.file).read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        raise HarnessFault(f"'{mutant.name}': {mutant.file} has {text.count(mutant.old)} places for it, not 1")
+    return text.replace(mutant.old, mutant.new)
+
+
+def _copy(root: Path) -> None:
+    listed = subprocess.run(
+        ["git", "-C", str(tree.root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (tree.root / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tree.root / name, root / name)
+
+
+def _run(argv: list[str], root: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        argv, cwd=root, capture_output=True, text=True, timeout=_limit_s, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def _build(target: str, root: Path) -> None:
+    if not target:
+        return
+    for argv in (["cmake", "--preset", "native"], ["cmake", "--build", "build/native", "-j", _jobs, "--target", target]):
+        ended = _run(argv, root)
+        if ended.returncode != 0:
+            raise HarnessFault(f"{' '.join(argv)}: {ended.stdout[-600:]}{ended.stderr[-300:]}")
+
+
+def try_mutants(mutants: list[Mutant], root: Path) -> int:
+    """How many the tests did not notice."""
+    _copy(root)
+    survivors = 0
+    for mutant in mutants:
+        text = mutated(mutant, root)
+        _build(mutant.target(), root)
+        sound = _run(mutant.command(root), root)
+        if sound.returncode != 0:
+            raise HarnessFault(f"'{mutant.name}': the tests fail without it: {(sound.stdout + sound.stderr)[-600:]}")
+        path = root / mutant.file
+        original = path.read_text(encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
+        try:
+            _build(mutant.target(), root)
+            killed = _run(mutant.command(root), root).returncode != 0
+        finally:
+            path.write_text(original, encoding="utf-8")
+        survivors += not killed
+        print(f"{'killed' if killed else 'SURVIVES':<10}{mutant.name}", flush=True)
+    print(f"{len(mutants)} mutants, {survivors} survive")
+    return survivors
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UsageFault(f"{message}; see ci/mutants --help")
+
+
+def main() -> int:
+    parser = _Parser(prog="ci/mutants", description=__doc__, allow_abbrev=False)
+    parser.add_argument("globs", nargs="*", metavar="GLOB", help="of mutants' names")
+    try:
+        globs = parser.parse_args().globs
+        mutants = [m for m in read_mutants() if not globs or any(fnmatchcase(m.name, glob) for glob in globs)]
+        if not mutants:
+            raise UsageFault(f"no mutant is called so; there are: {', '.join(m.name for m in read_mutants())}")
+        with tempfile.TemporaryDirectory(prefix="cmodx-mutants-") as folder:
+            return fault.violations if try_mutants(mutants, Path(folder)) else fault.conformant
+    except UsageFault as problem:
+        print(f"ci/mutants: {problem}", file=sys.stderr)
+        return fault.usage
+    except (HarnessFault, OSError, subprocess.SubprocessError) as problem:
+        print(f"ci/mutants: {problem}", file=sys.stderr)
+        return fault.harness_failed

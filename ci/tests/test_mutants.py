@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ci/mutants.toml does not go stale: every bug has its one place, and a test that is to notice it. The mutants
+themselves are tried by ci/mutants, on demand."""
+
+import pytest
+
+from cmodx_ci import mutants, tree
+from cmodx_ci.fault import HarnessFault
+
+
+@pytest.mark.parametrize("mutant", mutants.read_mutants(), ids=lambda m: m.name)
+def test_a_bug_has_its_place(mutant):
+    assert mutants.mutated(mutant, tree.root) != (tree.root / mutant.file).read_text(encoding="utf-8")
+    assert sum(map(bool, (mutant.unit, mutant.suite, mutant.pytest))) == 1
+    assert not mutant.pytest or (tree.root / "ci" / "tests" / mutant.pytest).exists()
+
+
+def test_a_bug_without_a_place_is_told(tmp_path):
+    (tmp_path / "file").write_text("twice twice", encoding="utf-8")
+    with pytest.raises(HarnessFault, match="2 places"):
+        mutants.mutated(mutants.Mutant(name="m", file="file", old="twice", new=""), tmp_path)
+
+
+@pytest.mark.parametrize(("word", "survive"), [("right", 0), ("file", 1)])
+def test_a_survivor_is_told(tmp_path, monkeypatch, capsys, word, survive):
+    mutant = mutants.Mutant(name="a bug", file="file", old="right", new="wrong")
+    monkeypatch.setattr(mutants, "_copy", lambda root: (root / "file").write_text("a right file", encoding="utf-8"))
+    monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["grep", "-q", word, str(root / "file")])
+    assert mutants.try_mutants([mutant], tmp_path) == survive
+    assert ("SURVIVES" in capsys.readouterr().out) == bool(survive)
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "a right file"
+
+
+def test_tests_that_fail_anyway_prove_nothing(tmp_path, monkeypatch):
+    mutant = mutants.Mutant(name="a bug", file="file", old="right", new="wrong")
+    monkeypatch.setattr(mutants, "_copy", lambda root: (root / "file").write_text("a right file", encoding="utf-8"))
+    monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["false"])
+    with pytest.raises(HarnessFault, match="fail without it"):
+        mutants.try_mutants([mutant], tmp_path)
