@@ -6,6 +6,8 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "runner/selftest.hpp"
+
 namespace cmodx {
 namespace {
 
@@ -17,8 +19,8 @@ class builder {
   public:
     explicit builder(const known_architecture& on) : on_(on) {}
 
-    std::vector<test_case> build() {
-        for (const shape* form : shapes())
+    std::vector<test_case> build(const std::vector<const shape*>& forms) {
+        for (const shape* form : forms)
             for (const mapping path : form->paths)
                 for (const site_layout& site : on_.isa.sites)
                     if (fits(*form, site, path) && (form->everywhere || &site == only_site(*form)))
@@ -92,7 +94,7 @@ class builder {
     void add_scripted(const shape& form, const site_layout& site, mapping path) {
         const scripted& script = *form.by_script;
         const bool first = path == form.paths[0];
-        const std::size_t most = !first ? 2 : script.twins ? on_.rules->protocols.size() : few;
+        const std::size_t most = is_selftest(form) ? 1 : !first ? 2 : script.twins ? on_.rules->protocols.size() : few;
         std::vector<test_case> whole;
         for (const protocol& p : on_.rules->protocols) {
             if (!script.steps || p.between != script.protocols || p.from != protocol::origin::sufficient) continue;
@@ -102,7 +104,7 @@ class builder {
             if (!t.one_thread()) t.executor = find(p.executor);
             if (add(t)) whole.push_back(tests_.back());
         }
-        add(bare(form, site, path, origin::none));
+        if (!is_selftest(form)) add(bare(form, site, path, origin::none));
         left_out_.clear();
         if (script.twins && first)
             for (const test_case& t : whole) add_twins(t, true);
@@ -218,15 +220,20 @@ class builder {
     std::set<std::tuple<bool, std::string_view, std::ptrdiff_t>> left_out_;  // writer's, step, which of that name
 };
 
-}  // namespace
-
-std::vector<const shape*> shapes() {
+std::vector<const shape*> linked_in(bool selftest) {
     std::vector<const shape*> all;
-    for (const shape* s = shape_list(); s != nullptr; s = s->next) all.push_back(s);
+    for (const shape* s = shape_list(); s != nullptr; s = s->next)
+        if (is_selftest(*s) == selftest) all.push_back(s);
     std::sort(all.begin(), all.end(), [](const shape* a, const shape* b) { return a->name < b->name; });
     return all;
 }
 
-std::vector<test_case> catalogue(const known_architecture& on) { return builder(on).build(); }
+}  // namespace
+
+std::vector<const shape*> shapes() { return linked_in(false); }
+
+std::vector<test_case> catalogue(const known_architecture& on) { return builder(on).build(shapes()); }
+
+std::vector<test_case> selftests(const known_architecture& on) { return builder(on).build(linked_in(true)); }
 
 }  // namespace cmodx

@@ -55,11 +55,14 @@ struct name_error {
 // Takes any sequence of the architecture's steps, not only those that are generated.
 std::optional<name_error> parse_name(const known_architecture& on, std::string_view name, test_case& result);
 
-// Every shape that is linked in, by name.
+// Every shape that is linked in, by name, but those of self-tests.
 std::vector<const shape*> shapes();
 
 // Every generated test, in the order of `list`: by shape, site, mapping; names are unique.
 std::vector<test_case> catalogue(const known_architecture& on);
+
+// The tests that put the suite itself to the proof: each misbehaves, and has a right end (selftest.hpp).
+std::vector<test_case> selftests(const known_architecture& on);
 
 // The accepted word nearest to `word`, by edit distance; empty when there is none.
 std::string nearest(std::string_view word, const std::vector<std::string>& accepted);

@@ -13,6 +13,7 @@
 #include "runner/document.hpp"
 #include "runner/linux/isolate.hpp"
 #include "runner/report.hpp"
+#include "runner/selftest.hpp"
 
 namespace cmodx {
 namespace {
@@ -80,6 +81,35 @@ int judge_expected(const std::vector<json>& records, const std::vector<std::stri
     return ran ? exit_conformant : exit_nothing;
 }
 
+// For self-tests: conformant exactly when each came to what it has to.
+int judge_selftests(const std::vector<json>& records, const std::vector<const test_case*>& tests) {
+    int code = records.empty() ? exit_nothing : exit_conformant;
+    for (const json& r : records) {
+        const auto found =
+            std::find_if(tests.begin(), tests.end(), [&](const auto* t) { return t->name == r["name"]; });
+        if (found == tests.end()) continue;  // of a file that --resume has named
+        const right_end right = *right_end_of(*(*found)->form);
+        const std::string status = r["status"];
+        const std::string reason = r.value("reason", "");
+        if (status == "skip" && reason.starts_with("not here: ")) continue;
+        if (status == right.status && reason.find(right.reason) != std::string::npos) continue;
+        fmt::print(stderr, "cmodx: {}: has to come out {} ({}), came out {} ({})\n", (*found)->name, right.status,
+                   right.reason, status, reason);
+        code = exit_violation;
+    }
+    return code;
+}
+
+// Self-tests are asked for by name, and alone.
+bool asks_for_selftests(const std::vector<std::string>& globs) {
+    return !globs.empty() &&
+           std::all_of(globs.begin(), globs.end(), [](const std::string& g) { return g.starts_with("selftest."); });
+}
+
+std::vector<test_case> tests_for(const known_architecture& on, const std::vector<std::string>& globs) {
+    return asks_for_selftests(globs) ? selftests(on) : catalogue(on);
+}
+
 }  // namespace
 
 const known_architecture& architecture_named(const std::string& name) {
@@ -91,7 +121,7 @@ const known_architecture& architecture_named(const std::string& name) {
 }
 
 int list_tests(const list_arguments& arguments) {
-    const std::vector<test_case> all = catalogue(architecture_named(arguments.architecture));
+    const std::vector<test_case> all = tests_for(architecture_named(arguments.architecture), arguments.globs);
     const std::vector<const test_case*> tests = select(all, arguments.globs);
     if (arguments.as_json) {
         json list = json::array();
@@ -138,8 +168,9 @@ int run_selected(const run_arguments& arguments) {
         throw usage_error(
             fmt::format("--format: '{}' is none of {}", arguments.format, fmt::join(report_formats, " ")));
 
-    const std::vector<test_case> all = catalogue(architecture_named(""));
+    const std::vector<test_case> all = tests_for(architecture_named(""), arguments.globs);
     std::vector<const test_case*> tests = select(all, arguments.globs);
+    const std::vector<const test_case*> selected = tests;
     const json described = header_json(header, here);
     std::optional<document_writer> document;
     try {
@@ -189,6 +220,7 @@ int run_selected(const run_arguments& arguments) {
     document->finish(elapsed(), complete);
     shown->end(elapsed());
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw std::runtime_error("standard output: cannot write");
+    if (asks_for_selftests(arguments.globs)) return judge_selftests(document->records(), selected);
     if (!arguments.expect_fail.empty()) return judge_expected(document->records(), arguments.expect_fail);
     std::vector<status> statuses;
     for (const json& r : document->records()) statuses.push_back(status_named(r));

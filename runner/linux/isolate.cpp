@@ -48,11 +48,15 @@ bool write_all(int file, const void* data, std::size_t size) {
     return true;
 }
 
+// An exception may not leave it: what it would unwind belongs to the parent.
 [[noreturn]] void be_child(int results, int complaints, std::uint64_t nonce, std::span<std::byte> record,
-                           const std::function<void(std::span<std::byte>)>& body) {
+                           const std::function<void(std::span<std::byte>)>& body) noexcept {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(s, SIG_DFL);
+    for (int s = 1; s < 32; ++s) signal(s, SIG_DFL);  // what started the runner may have ignored some: Python does
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
     const rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
