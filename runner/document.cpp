@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -34,6 +35,32 @@ void write_fully(int file, const std::string& name, std::string_view text) {
 
 std::string dumped(const json& value, int indent = -1) {
     return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+template <class Words>
+bool is_one_of(const json& value, const Words& words) {
+    return value.is_string() &&
+           std::find(std::begin(words), std::end(words), value.get<std::string>()) != std::end(words);
+}
+
+// What a record lacks that a run goes by; empty if it lacks nothing. A file may have been written by anybody.
+std::string damage_of(const json& r) {
+    const auto at = [](const json& of, const char* key) { return of.is_object() ? of.value(key, json()) : json(); };
+    if (!at(r, "name").is_string()) return "name is missing or no text";
+    if (!is_one_of(at(r, "status"), status_names)) return "status is missing or none";
+    if (r.contains("reason") && !r["reason"].is_string()) return "reason is no text";
+    for (const char* key : {"duration_s", "rate_hz"})
+        if (!at(r, key).is_number()) return fmt::format("{} is missing or no number", key);
+    const json witnesses = at(r, "witnesses");
+    if (!witnesses.is_array()) return "witnesses are missing or no list";
+    for (const json& w : witnesses) {
+        if (!is_one_of(at(w, "basis"), basis_names) || !at(w, "witness").is_string() || !at(w, "verdict").is_string() ||
+            !at(w, "k").is_number_unsigned() || !at(w, "n").is_number_unsigned())
+            return "witness is damaged";
+        if (const json upper = at(w, "upper95"); !upper.is_number() && !(upper.is_null() && w.contains("upper95")))
+            return "witness is damaged";
+    }
+    return {};
 }
 
 // The tests of a document, or of the JSON Lines of a run that was broken off; a last line cut short is dropped.
@@ -65,8 +92,7 @@ std::vector<json> read_records(const std::string& file, const json& header) {
         if (!found.contains(key) || found[key] != header[key])
             fail("{}: was run with another {}; resume wants the same", file, key);
     for (const json& r : records)
-        if (!r.contains("name") || !r["name"].is_string() || !r.contains("status"))
-            fail("{}: a record has no name or status", file);
+        if (const std::string what = damage_of(r); !what.empty()) fail("{}: a record's {}", file, what);
     return records;
 }
 
