@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// A shape must be able to fail: each is run with one of its events taken out, and has to show its witness; and whole,
+// and must not.
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <string>
+#include <vector>
+
+#include "runner/catalogue.hpp"
+#include "runner/engine/trial.hpp"
+#include "runner/linux/environment.hpp"
+
+namespace cmodx {
+namespace {
+
+void no_store_of_code(code_buffer&, location, std::size_t) {}
+void no_first_store_of_code(code_buffer& code, location x, std::size_t size) {
+    if (x != 0) find_architecture(target_name())->isa.store_code(code, x, size);
+}
+void no_store_of_flag(code_buffer&, location, bool) {}
+
+using store_code_function = void (*)(code_buffer&, location, std::size_t);
+using store_flag_function = void (*)(code_buffer&, location, bool);
+
+struct mutant {
+    const char* shape;
+    store_code_function store_code;  // null: as it is
+    store_flag_function store_flag;
+    witness shows;
+};
+
+const mutant mutants[] = {
+    {"SM", no_store_of_code, nullptr, witness::stale},
+    {"2SM", no_store_of_code, nullptr, witness::stale},
+    {"Straight", no_store_of_code, nullptr, witness::stale},
+    {"Block", no_store_of_code, nullptr, witness::stale},
+    {"Noisy", no_store_of_code, nullptr, witness::stale},
+    {"MP.RF", no_store_of_code, nullptr, witness::stale},
+    {"Lazy", no_store_of_code, nullptr, witness::stale},
+    {"PageEnd", no_store_of_code, nullptr, witness::stale},
+    {"Chain", no_store_of_code, nullptr, witness::stale},
+    {"Switch", no_store_of_code, nullptr, witness::stale},
+    {"Literal", no_store_of_code, nullptr, witness::stale},
+    {"SB.RF", no_store_of_code, nullptr, witness::stale},
+    {"ISA2.F", no_store_of_code, nullptr, witness::stale},
+    {"MP.FF", no_first_store_of_code, nullptr, witness::second_first},
+    {"MP.FR", nullptr, no_store_of_flag, witness::fetch_then_old_data},
+};
+
+class mutation : public testing::Test {
+  protected:
+    // The first test of the shape that the catalogue calls sufficient, or else its first.
+    static test_case find_test(std::string_view shape) {
+        const known_architecture& on = *find_architecture(target_name());
+        test_case found;
+        for (const test_case& t : catalogue(on)) {
+            if (t.form->name != shape || t.path != mapping::same) continue;
+            bool here = true;
+            for (const auto* steps : {&t.writer, &t.executor})
+                for (const step* s : *steps) here &= s->needs.empty();
+            if (!here) continue;
+            if (found.form == nullptr || (t.from == origin::sufficient && found.from != origin::sufficient)) found = t;
+        }
+        return found;
+    }
+    static trial_result run(const test_case& t, const architecture& isa) {
+        std::vector<unsigned> cpus;
+        cpu_set_t allowed;
+        sched_getaffinity(0, sizeof allowed, &allowed);
+        for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+            if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
+        while (cpus.size() < t.form->programs.size()) cpus.push_back(cpus[0]);  // in turn, as well as it goes
+        test parts = t.parts();
+        parts.isa = &isa;
+        return run_trial(parts, {.cpus = cpus, .nanoseconds = 40'000'000, .seed = 1});
+    }
+};
+
+// Rounds that saw nothing new are no evidence, the first one of all included.
+TEST_F(mutation, code_that_never_changes_is_never_fresh) {
+    for (const char* shape : {"CoFF", "Patch", "CoFR"}) {
+        const test_case t = find_test(shape);
+        ASSERT_NE(t.form, nullptr);
+        architecture isa = t.on->isa;
+        isa.store_code = no_store_of_code;
+        const trial_result r = run(t, isa);
+        ASSERT_EQ(r.error, nullptr) << r.error;
+        EXPECT_GT(r.counts.rounds, 0u) << t.name;
+        EXPECT_EQ(r.counts.fresh, 0u) << t.name;
+        EXPECT_EQ(r.counts.transitions, 0u) << t.name;
+    }
+}
+
+class mutation_of : public mutation, public testing::WithParamInterface<mutant> {};
+
+TEST_P(mutation_of, shows_in_the_shape) {
+    const mutant& m = GetParam();
+    const test_case t = find_test(m.shape);
+    ASSERT_NE(t.form, nullptr);
+    architecture isa = t.on->isa;
+    if (m.store_code != nullptr) isa.store_code = m.store_code;
+    if (m.store_flag != nullptr) isa.store_flag = m.store_flag;
+    const trial_result broken = run(t, isa);
+    ASSERT_EQ(broken.error, nullptr) << broken.error;
+    EXPECT_GT(broken.counts.seen(m.shows), 0u) << t.name << ", rounds " << broken.counts.rounds;
+    const trial_result whole = run(t, t.on->isa);
+    ASSERT_EQ(whole.error, nullptr) << whole.error;
+    // Two that pass each other by is what SB.RF is about.
+    if (std::string_view(m.shape) != "SB.RF") {
+        EXPECT_EQ(whole.counts.seen(m.shows), 0u) << t.name;
+    }
+    EXPECT_EQ(whole.counts.seen(witness::torn), 0u) << t.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(all, mutation_of, testing::ValuesIn(mutants), [](const auto& named) {
+    std::string name;
+    for (const char c : std::string(named.param.shape)) name += c == '.' ? '_' : c;
+    return name;
+});
+
+}  // namespace
+}  // namespace cmodx
