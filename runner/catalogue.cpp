@@ -17,18 +17,26 @@ constexpr std::size_t few = 3;  // protocols, where all of them are tried elsewh
 
 class builder {
   public:
-    explicit builder(const known_architecture& on) : on_(on) {}
+    builder(const known_architecture& on, ground where) : on_(on), where_(where) {}
 
     std::vector<test_case> build(const std::vector<const shape*>& forms) {
-        for (const shape* form : forms)
+        for (const shape* form : forms) {
+            if (!stands_on(*form)) continue;
             for (const mapping path : form->paths)
                 for (const site_layout& site : on_.isa.sites)
                     if (fits(*form, site, path) && (form->everywhere || &site == only_site(*form)))
                         add_protocols(*form, site, path);
+        }
         return std::move(tests_);
     }
 
   private:
+    // A scripted shape is about an operating system, or about what only a kernel can do.
+    bool stands_on(const shape& form) const {
+        if (form.by_script == nullptr) return true;
+        return (form.by_script->needs == "bare") == (where_ == ground::bare);
+    }
+
     // Whether the manual leaves it to chance what happens when the site is executed while it is modified, whatever
     // the machine: Arm's list of instructions that may be.
     bool out_of_class(const site_layout& site) const {
@@ -215,6 +223,7 @@ class builder {
     }
 
     const known_architecture& on_;
+    ground where_;
     std::vector<test_case> tests_;
     std::unordered_set<std::string> names_;
     std::set<std::tuple<bool, std::string_view, std::ptrdiff_t>> left_out_;  // writer's, step, which of that name
@@ -232,8 +241,12 @@ std::vector<const shape*> linked_in(bool selftest) {
 
 std::vector<const shape*> shapes() { return linked_in(false); }
 
-std::vector<test_case> catalogue(const known_architecture& on) { return builder(on).build(shapes()); }
+std::vector<test_case> catalogue(const known_architecture& on, ground where) {
+    return builder(on, where).build(shapes());
+}
 
-std::vector<test_case> selftests(const known_architecture& on) { return builder(on).build(linked_in(true)); }
+std::vector<test_case> selftests(const known_architecture& on) {
+    return builder(on, ground::linux_process).build(linked_in(true));
+}
 
 }  // namespace cmodx

@@ -58,8 +58,11 @@ std::optional<name_error> parse_name(const known_architecture& on, std::string_v
 // Every shape that is linked in, by name, but those of self-tests.
 std::vector<const shape*> shapes();
 
+// What a test runs on: an operating system's process, or the machine itself, which has more steps and fewer shapes.
+enum class ground : std::uint8_t { linux_process, bare };
+
 // Every generated test, in the order of `list`: by shape, site, mapping; names are unique.
-std::vector<test_case> catalogue(const known_architecture& on);
+std::vector<test_case> catalogue(const known_architecture& on, ground where = ground::linux_process);
 
 // The tests that put the suite itself to the proof: each misbehaves, and has a right end (selftest.hpp).
 std::vector<test_case> selftests(const known_architecture& on);

@@ -11,7 +11,7 @@
 #include <unordered_set>
 
 #include "runner/document.hpp"
-#include "runner/linux/isolate.hpp"
+#include "runner/isolate.hpp"
 #include "runner/report.hpp"
 #include "runner/selftest.hpp"
 
@@ -121,7 +121,8 @@ const known_architecture& architecture_named(const std::string& name) {
 }
 
 int list_tests(const list_arguments& arguments) {
-    const std::vector<test_case> all = tests_for(architecture_named(arguments.architecture), arguments.globs);
+    const known_architecture& on = architecture_named(arguments.architecture);
+    const std::vector<test_case> all = arguments.bare ? catalogue(on, ground::bare) : tests_for(on, arguments.globs);
     const std::vector<const test_case*> tests = select(all, arguments.globs);
     if (arguments.as_json) {
         json list = json::array();

@@ -28,6 +28,7 @@ struct list_arguments {
     std::vector<std::string> globs;
     std::string architecture;  // empty: this binary's
     bool as_json = false;
+    bool bare = false;  // those of the image without an operating system
 };
 int list_tests(const list_arguments& arguments);
 

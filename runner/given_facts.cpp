@@ -7,7 +7,7 @@
 #include <set>
 
 #include "runner/commands.hpp"
-#include "runner/linux/environment.hpp"
+#include "runner/environment.hpp"
 
 namespace cmodx {
 namespace {

@@ -16,6 +16,7 @@ void add_list(CLI::App& app, int& code) {
     command->add_option("glob", arguments->globs, "Only tests whose name matches one of these");
     command->add_option("--arch", arguments->architecture, "Another architecture's tests");
     command->add_flag("--json", arguments->as_json, "With their parts");
+    command->add_flag("--bare", arguments->bare, "The tests of the image that runs without an operating system");
     command->callback([arguments, &code] { code = cmodx::list_tests(*arguments); });
 }
 

@@ -2,13 +2,12 @@
 #include "runner/run.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 
-#include "runner/linux/isolate.hpp"
+#include "runner/isolate.hpp"
 
 namespace cmodx {
 namespace {

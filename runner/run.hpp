@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "runner/judge.hpp"
-#include "runner/linux/environment.hpp"
+#include "runner/environment.hpp"
 
 namespace cmodx {
 

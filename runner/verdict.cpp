@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "runner/commands.hpp"
+#include "runner/environment.hpp"
 #include "runner/given_facts.hpp"
-#include "runner/linux/environment.hpp"
 
 namespace cmodx {
 namespace {

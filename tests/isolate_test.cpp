@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whatever a test's process does ends as the one right value, in bounded time, and leaves nothing behind.
-#include "runner/linux/isolate.hpp"
+#include "runner/isolate.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -9,7 +9,7 @@
 
 #include "runner/commands.hpp"
 #include "runner/given_facts.hpp"
-#include "runner/linux/environment.hpp"
+#include "runner/environment.hpp"
 #include "runner/verdict.hpp"
 
 namespace cmodx {

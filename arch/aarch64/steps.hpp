@@ -77,7 +77,7 @@ inline constexpr step steps[] = {
     {"clear_cache", "Calls the compiler's __builtin___clear_cache.", "", clear_cache},
     {"ctrl", "A conditional branch to the next instruction that depends on the flag last loaded.", "", words<cbz(last_flag, 4)>},
     {"addr", "Makes the address of the site depend on the flag last loaded.", "", addr},
-    {"syscall", "Makes a system call that does nothing (getpid).", "", trivial_system_call},
+    {"syscall", "Makes a system call that does nothing (getpid).", "linux", trivial_system_call},
 };
 // clang-format on
 

@@ -57,7 +57,7 @@ inline constexpr step steps[] = {
     {"addr", "Makes the address of the site depend on the flag last loaded.", "", addr},
     {"rel", "Marks how the flag is published: behind a DMB ISH. No instruction of its own.", "", marker},
     {"acq", "Marks how the flag is read: with a DMB ISH behind it. No instruction of its own.", "", marker},
-    {"syscall", "Makes a system call that does nothing (getpid).", "", trivial_system_call},
+    {"syscall", "Makes a system call that does nothing (getpid).", "linux", trivial_system_call},
 };
 // clang-format on
 

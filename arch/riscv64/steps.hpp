@@ -89,7 +89,7 @@ inline constexpr step steps[] = {
     {"ctrl", "Branches to the next instruction on a condition that depends on the flag last loaded.", "",
      [](code_buffer& c, location) { put(c, bne(flag_value, reg::zero, 4)); }},
     {"addr", "Makes the address of the site depend on the flag last loaded.", "", emit_addr},
-    {"syscall", "Makes a system call that does nothing (getpid).", "", emit_syscall},
+    {"syscall", "Makes a system call that does nothing (getpid).", "linux", emit_syscall},
 };
 
 }  // namespace cmodx::riscv64

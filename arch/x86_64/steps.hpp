@@ -117,7 +117,7 @@ inline constexpr step steps[] = {
      emit_nothing},
     {"acq", "Marks how the flag is read: as an acquire, which every load is. No instruction of its own.", "",
      emit_nothing},
-    {"syscall", "Makes a system call that does nothing (getpid).", "", emit_syscall},
+    {"syscall", "Makes a system call that does nothing (getpid).", "linux", emit_syscall},
 };
 
 }  // namespace cmodx::x86_64

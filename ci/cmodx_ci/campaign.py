@@ -33,7 +33,7 @@ class Order:
 
 
 def binary_of(machine: Machine) -> Path:
-    return tree.binary(machine.preset)
+    return tree.binary(machine.preset).with_name(machine.target)
 
 
 def listed(command: list[str]) -> list[dict[str, Any]]:

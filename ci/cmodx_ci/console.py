@@ -21,9 +21,15 @@ def tail(path: Path, lines: int = kept_lines) -> str:
     return "\n".join(_control.sub("", text).strip().splitlines()[-lines:])
 
 
+def complaints(path: Path, lines: int = kept_lines) -> str:
+    """What a bare image said on its serial line besides results."""
+    text = [line for line in tail(path, 1 << 30).splitlines() if not line.startswith("{")]
+    return "\n".join(text[-lines:])
+
+
 def last_words(text: str) -> str | None:
     """The line that says why the guest ended by itself, if one does."""
-    for mark in ("Kernel panic", "cmodx: init failed"):
+    for mark in ("Kernel panic", "cmodx: init failed", "cmodx: the bare image failed"):
         for line in text.splitlines():
             if mark in line:
                 return re.sub(r"^\[[ .0-9]+\] ", "", line).strip()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stands in for a binary that runs as /init of a guest: same arguments, same exit codes, same result files.
+"""Stands in for a binary that runs as /init of a guest, or in the place of its kernel: same arguments, same exit codes, same result files.
 
 The guest sends what the binary prints through a channel of its own, so that kernel messages on the console never mix
 with results. A guest that panics, hangs or is killed costs the test in flight, which is a crash or a timeout with the
@@ -61,10 +61,11 @@ def taken_apart(words: Sequence[str]) -> Words:
 
 
 class Channel:
-    """The guest's output as it grows: whole lines go on to `sink`, all but the first process's last word."""
+    """The guest's output as it grows: whole lines go on to `sink`, all but the first process's last word. `kept`: lines
+    of an earlier run that belong behind the header. What is no JSON, a bare image's complaint, is left on the line."""
 
-    def __init__(self, path: Path, sink: Any) -> None:
-        self._path, self._sink = path, sink
+    def __init__(self, path: Path, sink: Any, kept: Sequence[bytes] = ()) -> None:
+        self._path, self._sink, self._kept = path, sink, kept
         self._at, self._rest = 0, b""
         self.began = self.grown = time.monotonic()
         self.first_s: float | None = None  # from the launch to the first line
@@ -93,9 +94,12 @@ class Channel:
         if line.startswith(b'{"end": '):
             self.end = json.loads(line)["end"]
             return
+        if not line.startswith(b"{"):
+            return
         if self.limit_s is None and line.startswith(b'{"header"'):
             budget = json.loads(line)["header"]["budget"]
             self.limit_s = (2 * budget["seconds_per_test"] + grace_s) * budget["time_scale"] + quiet_s
+            line = b"\n".join([line, *self._kept])
         self._sink.write(line + b"\n")
 
     def stalled(self, start_s: float) -> str | None:
@@ -107,9 +111,13 @@ class Channel:
         return f"no result for {quiet:.0f} s" if quiet > limit else None
 
 
+def _of(machine: Machine) -> list[str]:
+    return ["--arch", machine.architecture, *["--bare"] * machine.bare]
+
+
 def _tests(machine: Machine, globs: Sequence[str]) -> list[dict[str, Any]]:
     """What the binary lists, asked from this host's: the list is the same on any."""
-    command = [str(tree.binary("native")), "list", "--arch", machine.architecture, "--json", *globs]
+    command = [str(tree.binary("native")), "list", *_of(machine), "--json", *globs]
     return json.loads(process.captured(command, 60))
 
 
@@ -167,17 +175,35 @@ def _document(lines: Path, began: float) -> results.Document | None:
     return document
 
 
+def _with_kernel(machine: Machine, binary: Path, asked: Words, work: Path) -> tuple[list[str], list[bytes]]:
+    left = [*asked.left, "--resume", "/resume"] if asked.resume else [*asked.left]
+    more = {"arguments": "".join(word + "\0" for word in left).encode()}
+    if asked.resume:
+        more["resume"] = Path(asked.resume).read_bytes()
+    initramfs.write(binary, work / "initrd", more)
+    return machine.guest.command(machine.launch, work), []
+
+
+def _bare(machine: Machine, binary: Path, asked: Words, work: Path) -> tuple[list[str], list[bytes]]:
+    """An image has no files: of an earlier run, what is left to do is its command line, and the rest is kept here."""
+    left, kept = list(asked.left), []
+    if asked.resume:
+        earlier = results.salvage(Path(asked.resume))
+        records = {record["name"]: record for record in (earlier or {"tests": []})["tests"]}
+        names = [test["name"] for test in _tests(machine, asked.globs)]
+        # The last one once more if none is left: the header is the image's.
+        todo = [name for name in names if name not in records] or names[-1:]
+        kept = [json.dumps(record).encode() for name, record in records.items() if name not in todo]
+        left = [word for word in left if word not in asked.globs] + todo
+    return machine.guest.bare_command(machine.launch, binary, " ".join(left), work), kept
+
+
 def run(machine: Machine, binary: Path, words: Sequence[str]) -> int:
     """The exit code of the binary; 1 if the guest ended before it, 77 if it is only a probe that did not start."""
     asked = taken_apart(words)
     with tempfile.TemporaryDirectory(prefix="cmodx-guest.") as folder:
         work = Path(folder)
-        left = [*asked.left, "--resume", "/resume"] if asked.resume else [*asked.left]
-        more = {"arguments": "".join(word + "\0" for word in left).encode()}
-        if asked.resume:
-            more["resume"] = Path(asked.resume).read_bytes()
-        initramfs.write(binary, work / "initrd", more)
-        argv = machine.guest.command(machine.launch, work)
+        argv, kept = (_bare if machine.bare else _with_kernel)(machine, binary, asked, work)
         # Whatever ends this process ends the guest with it.
         argv = ["setpriv", "--pdeathsig", "KILL", *argv]
         if asked.cpus:
@@ -185,12 +211,12 @@ def run(machine: Machine, binary: Path, words: Sequence[str]) -> int:
         lines = Path(f"{asked.output}.jsonl") if asked.output else work / "lines"
         began = time.time()
         with lines.open("wb") if asked.output else open(sys.stdout.fileno(), "wb", closefd=False) as sink:
-            channel = Channel(work / "channel", sink)
+            channel = Channel(work / "channel", sink, kept)
             ended = process.run(argv, work / "log", lambda: channel.stalled(machine.guest.start_s))
             channel.read()
         if channel.first_s is not None:
             print(f"{machine.name}: first result after {channel.first_s:.1f} s", file=sys.stderr)
-        said = console.tail(work / "console")
+        said = console.complaints(work / "channel") if machine.bare else console.tail(work / "console")
         if channel.end is None or "signal" in channel.end:
             print(console.tail(work / "log"), said, sep="\n", file=sys.stderr)
             return _broken(machine, asked, _ended_early(channel, ended, said), said, lines, began)
@@ -227,10 +253,10 @@ def main() -> int:
             raise UsageFault("accepted: MACHINE-FILE BINARY [ARGUMENT…]")
         machine, binary, words = read_machine(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3:]
         if machine.guest is None:
-            raise UsageFault(f"{machine.path}: key 'kind' is '{machine.kind}'; accepted: system")
+            raise UsageFault(f"{machine.path}: key 'kind' is '{machine.kind}'; accepted: system, bare")
         native = tree.binary("native")
         if words[:1] == ["list"] and native.exists():
-            return subprocess.run([native, *words, "--arch", machine.architecture], check=False).returncode
+            return subprocess.run([native, *words, *_of(machine)], check=False).returncode
         return run(machine, binary, words)
     except UsageFault as problem:
         print(f"ci/guest: {problem}", file=sys.stderr)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keys of a machine file of kind "system": how a kernel is started with the suite as its /init."""
+"""The keys of a machine file of kind "system", how a kernel is started with the suite as its /init, and of kind "bare":
+how the suite's own image is started in the place of a kernel."""
 
 import re
 from dataclasses import dataclass
@@ -17,12 +18,25 @@ _words = ", ".join("{" + name + "}" for name in placeholders)
 _placeholder = re.compile(r"\{([^{}]*)\}")
 
 
-def _is_launch(value: Any) -> bool:
+# And of a bare image: the image, its command line, where its serial line goes.
+bare_placeholders = ("cache", "ci", "binary", "arguments", "channel", "cpus")
+bare_needed = ("binary", "arguments", "channel")
+
+
+def _launches(value: Any, placeholders: tuple[str, ...], needed: tuple[str, ...]) -> bool:
     if not is_texts(value):
         return False
     found = [name for word in value for name in _placeholder.findall(word)]
     strays = any(set("{}") & set(_placeholder.sub("", word)) for word in value)
     return not strays and set(found) <= set(placeholders) and all(found.count(name) == 1 for name in needed)
+
+
+def _is_launch(value: Any) -> bool:
+    return _launches(value, placeholders, needed)
+
+
+def _is_bare_launch(value: Any) -> bool:
+    return _launches(value, bare_placeholders, bare_needed)
 
 
 def _is_cpus(value: Any) -> bool:
@@ -43,14 +57,28 @@ keys = {
         lambda v: isinstance(v, bool), False, False,
     ),
 }
+bare_keys = {name: key for name, key in keys.items() if name != "kernel"} | {
+    "launch": Key(
+        "a list of arguments that starts an image, with once each "
+        + ", ".join("{" + name + "}" for name in bare_needed)
+        + "; placeholders: " + ", ".join("{" + name + "}" for name in bare_placeholders),
+        _is_bare_launch,
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Guest:
-    kernel: str
+    kernel: str  # empty: the image is the kernel
     cpus: int
     start_s: float
     probe: bool
+
+    def bare_command(self, launch: tuple[str, ...], image: Path, arguments: str, work: Path) -> list[str]:
+        """`work`: a folder in which what the serial line says appears as `channel`."""
+        values = {"cache": str(tree.cache()), "ci": str(tree.root / "ci"), "cpus": str(self.cpus)}
+        values |= {"binary": str(image), "arguments": arguments, "channel": str(work / "channel")}
+        return [_placeholder.sub(lambda match: values[match[1]], word) for word in launch]
 
     def command(self, launch: tuple[str, ...], work: Path) -> list[str]:
         """`work`: a folder with the initramfs as `initrd`; `console` and `channel` appear there."""
@@ -62,4 +90,4 @@ class Guest:
 
 
 def guest_of(table: dict[str, Any]) -> Guest:
-    return Guest(table["kernel"], table["guest_cpus"] or table["cpus"], float(table["start_s"]), table["probe"])
+    return Guest(table.get("kernel", ""), table["guest_cpus"] or table["cpus"], float(table["start_s"]), table["probe"])

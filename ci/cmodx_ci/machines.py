@@ -15,7 +15,7 @@ from .fault import UsageFault
 from .fields import Key, check_table, is_number, is_text, is_texts, text
 from .guest_keys import Guest, guest_of
 
-kinds = ("native", "user", "system", "ssh")
+kinds = ("native", "user", "system", "bare", "ssh")
 placeholders = ("binary", "cache", "ci")
 _placeholder = re.compile(r"\{([^{}]*)\}")
 
@@ -96,7 +96,17 @@ class Machine:
     ssh_config: str | None = None
     folder: str = "/tmp"  # there
     lacks: str | None = None  # what its source knows to be missing
-    guest: Guest | None = None  # of kind "system"
+    guest: Guest | None = None  # of kind "system" or "bare"
+
+    @property
+    def bare(self) -> bool:
+        """Whether the suite runs in the place of a kernel, as an image of its own."""
+        return self.kind == "bare"
+
+    @property
+    def target(self) -> str:
+        """What is built for it."""
+        return "cmodx_bare" if self.bare else "cmodx"
 
     @property
     def elsewhere(self) -> bool:
@@ -128,7 +138,7 @@ class Machine:
             return self.lacks
         if self.kind == "ssh":
             return _unreachable(self.name, *self.client())
-        for path in (*self.exists, *([self.guest.kernel] if self.guest else [])):
+        for path in (*self.exists, *([self.guest.kernel] if self.guest and self.guest.kernel else [])):
             filled = _fill(path, "")
             if not Path(filled).exists():
                 return f"no {filled}" + ("; ci/setup system gets it" if self.guest else "")
@@ -154,9 +164,10 @@ def _fill(word: str, binary: str) -> str:
 
 def read_machine(path: Path) -> Machine:
     raw = template.read(path)
-    elsewhere, system = raw.get("kind") == "ssh", raw.get("kind") == "system"
+    elsewhere, system = raw.get("kind") == "ssh", raw.get("kind") in ("system", "bare")
     accepted = {name: key for name, key in keys.items() if name not in _of_this_host} | ssh_keys if elsewhere else keys
-    accepted = accepted | guest_keys.keys if system else accepted
+    more = guest_keys.bare_keys if raw.get("kind") == "bare" else guest_keys.keys
+    accepted = accepted | more if system else accepted
     table = {"exists": [], "cpus": 0} | check_table(str(path), raw, accepted)
     if elsewhere and set(_placeholder.findall(" ".join(table["launch"]))) != {"binary"}:
         raise UsageFault(f"{path}: key 'launch' is run on another host; accepted: {{binary}} as its only placeholder")

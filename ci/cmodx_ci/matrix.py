@@ -107,11 +107,12 @@ def build(machines: list[Machine]) -> None:
     # Whether another host is there is asked once, when it is its turn.
     here = [machine for machine in machines if machine.elsewhere or machine.absent() is None]
     # What a guest's binary lists is asked from this host's.
-    presets = [machine.preset for machine in here] + ["native"] * any(machine.guest for machine in here)
-    for preset in dict.fromkeys(presets):
+    wanted = [(machine.preset, machine.target) for machine in here]
+    wanted += [("native", "cmodx")] * any(machine.guest for machine in here)
+    for preset, target in dict.fromkeys(wanted):
         if not (tree.build / preset / "build.ninja").exists():
             _call(["cmake", "--preset", preset], f"configuring {preset}")
-        _call(["cmake", "--build", "--preset", preset, "--target", "cmodx"], f"building {preset}")
+        _call(["cmake", "--build", "--preset", preset, "--target", target], f"building {preset}")
 
 
 def _new_folder() -> Path:

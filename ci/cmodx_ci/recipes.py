@@ -13,7 +13,7 @@ _written = "Written by ci/recipes from ci/machines/: change the machines, or ci/
 _image = "debian:12"
 _weekly = "17 4 * * 0"
 # Emulation of a guest's kernel takes more than the first part of ci/setup.
-_setup = {"native": "user", "user": "user", "system": "system"}
+_setup = {"native": "user", "user": "user", "system": "system", "bare": "system"}
 
 
 def on_any_host(machines: list[Machine]) -> list[Machine]:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runner/linux/environment.hpp"
+#include "runner/environment.hpp"
 
 #include <sched.h>
 #include <sys/syscall.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runner/linux/isolate.hpp"
+#include "runner/isolate.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

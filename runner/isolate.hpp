@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a function in a process and a process group of its own, with a limit: whatever it does ends as a value here.
+// Runs a function apart from the rest, with a limit: whatever it does ends as a value here. On Linux that is a process
+// and a process group of its own; on a bare machine a context that traps and the timer can leave.
 #pragma once
 
 #include <chrono>
@@ -18,12 +19,12 @@ struct isolated {
     std::string complaint;  // the last lines on standard error; failed: what could not be done
 };
 
-// Forks; the child calls body(record), which fills `record`, and the bytes come back here. `completed` only if
-// exactly that many arrived, unharmed. Ends every process of the child's group before it returns.
+// Calls body(record) there, which fills `record`, and the bytes come back here. `completed` only if exactly that many
+// arrived, unharmed. Ends whatever the function started before it returns.
 isolated run_isolated(std::span<std::byte> record, std::chrono::nanoseconds limit,
                       const std::function<void(std::span<std::byte>)>& body);
 
-// Sends SIGKILL to the group of the child that runs now, if one does; async-signal-safe.
+// Ends what runs now, if anything does; async-signal-safe.
 void kill_isolated();
 
 std::string signal_name(int signal);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runner/environment.hpp"
+
+#include <algorithm>
+
+#include "facts.hpp"
+#include "runner/bare/cpu.hpp"
+
+namespace cmodx {
+
+std::string_view environment::value(std::string_view key) const {
+    for (const auto& [k, v] : facts)
+        if (k == key) return v;
+    return {};
+}
+
+std::vector<fact> environment::as_facts() const {
+    std::vector<fact> views;
+    for (const auto& [k, v] : facts) views.push_back({k, v});
+    return views;
+}
+
+environment probe_environment() {
+    constexpr std::string_view absent = "needs an operating system";
+    environment e;
+    const auto add = [&](std::string_view key, std::string_view value) { e.facts.emplace_back(key, value); };
+    for (unsigned i = 0; i < bare::cpu_count; ++i) e.cpus.push_back(i);
+    add("bare", "1");
+    add("cpus", std::to_string(bare::cpu_count));
+    add("linux", absent);
+    add("mapping_alias", "1");
+    for (const char* path : {"mapping_file", "mapping_flip", "mapping_poke", "mapping_process"}) add(path, absent);
+    add("mapping_same", "1");
+    add("membarrier_sync_core", absent);
+    add("page_size", std::to_string(platform::page_size()));
+    target::collect_facts(add);
+    std::sort(e.facts.begin(), e.facts.end());
+    return e;
+}
+
+std::string prepare_process(const test_case&) { return {}; }
+
+std::string_view target_name() { return target::isa::name; }
+
+// There is no calendar: whoever reads the serial line knows the time.
+std::string utc_now() { return "1970-01-01T00:00:00Z"; }
+
+std::string host_name() { return {}; }
+
+}  // namespace cmodx

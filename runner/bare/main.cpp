@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line of a bare image and its output: `run [GLOB…] [--budget …] [--seed …] [--machine …]
+// [--time-scale …]`, words apart by spaces; nothing at all stands for `run --budget quick`. JSON Lines on the serial
+// line, then {"end": {"exit": N}}.
+#include <charconv>
+
+#include "runner/bare/cpu.hpp"
+#include "runner/document.hpp"
+
+namespace cmodx::bare {
+
+extern "C" {
+extern void (*const cmodx_constructors_begin[])();
+extern void (*const cmodx_constructors_end[])();
+}
+
+namespace {
+
+constexpr int usage = 2;
+
+[[noreturn]] void end(int code) {
+    print("{\"end\": {\"exit\": " + std::to_string(code) + "}}\n");
+    machine::power_off(code);
+}
+
+[[noreturn]] void refuse(const std::string& why) {
+    print("cmodx: " + why + "\n");
+    end(usage);
+}
+
+std::vector<std::string> words_of(std::string_view line) {
+    std::vector<std::string> words;
+    for (std::size_t at = 0; at < line.size();) {
+        const std::size_t begin = line.find_first_not_of(' ', at);
+        if (begin == line.npos) break;
+        at = std::min(line.find(' ', begin), line.size());
+        words.emplace_back(line.substr(begin, at - begin));
+    }
+    return words;
+}
+
+// As fnmatch does, without brackets: * any text, ? any character.
+bool matches(std::string_view glob, std::string_view text) {
+    if (glob.empty()) return text.empty();
+    if (glob[0] == '*') {
+        for (std::size_t skip = 0; skip <= text.size(); ++skip)
+            if (matches(glob.substr(1), text.substr(skip))) return true;
+        return false;
+    }
+    return !text.empty() && (glob[0] == '?' || glob[0] == text[0]) && matches(glob.substr(1), text.substr(1));
+}
+
+struct order {
+    run_header header;
+    std::vector<std::string> globs;
+};
+
+template <class T>
+T number(const std::string& option, const std::string& text) {
+    T value{};
+    const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc{} || stop != text.data() + text.size()) refuse(option + ": '" + text + "' is no number");
+    return value;
+}
+
+order parse(const std::vector<std::string>& words) {
+    order o = {.header = {.machine = "bare", .start = utc_now(), .command = words, .options = {}}, .globs = {}};
+    run_options& options = o.header.options;
+    parse_budget("quick", options.per_test);
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        const std::string& word = words[i];
+        if (!word.starts_with("--")) {
+            o.globs.push_back(word);
+            continue;
+        }
+        if (++i == words.size()) refuse(word + ": wants a value");
+        const std::string& value = words[i];
+        if (word == "--budget") {
+            if (!parse_budget(value, options.per_test)) refuse("--budget: '" + value + "' is none");
+        } else if (word == "--seed") {
+            options.seed = number<std::uint64_t>(word, value);
+        } else if (word == "--machine") {
+            o.header.machine = value;
+        } else if (word == "--time-scale") {
+            options.time_scale = number<double>(word, value);
+        } else if (word != "--format" || value != "jsonl") {
+            refuse("unknown option " + word + "; accepted are --budget --seed --machine --time-scale");
+        }
+    }
+    return o;
+}
+
+std::vector<const test_case*> chosen(const std::vector<test_case>& all, const std::vector<std::string>& globs) {
+    std::vector<const test_case*> tests;
+    for (const std::string& glob : globs)
+        if (std::none_of(all.begin(), all.end(), [&](const test_case& t) { return matches(glob, t.name); }))
+            refuse("no test matches '" + glob + "'");
+    for (const test_case& t : all) {
+        bool wanted = globs.empty();
+        for (const std::string& glob : globs) wanted |= matches(glob, t.name);
+        if (wanted) tests.push_back(&t);
+    }
+    return tests;
+}
+
+void print_line(const json& j) { print(j.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); }
+
+int run(const std::vector<std::string>& words) {
+    order o = parse(words);
+    const environment here = probe_environment();
+    o.header.options.cpus = here.cpus;
+    const std::vector<test_case> all = catalogue(*find_architecture(target_name()), ground::bare);
+    const std::vector<const test_case*> tests = chosen(all, o.globs);
+    print_line({{"header", header_json(o.header, here)}});
+    std::vector<status> statuses;
+    run_tests(
+        tests, here, o.header.options,
+        [&](const record& r) {
+            statuses.push_back(r.outcome.is);
+            print_line(record_json(r));
+        },
+        [] { return false; });
+    return exit_code(statuses);
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+    for (const char c : text) machine::put(c);
+}
+
+void panic(std::string_view why) {
+    print("\ncmodx: the bare image failed: ");
+    print(why);
+    print("\n");
+    machine::power_off(3);
+}
+
+extern "C" void cmodx_first() {
+    for (auto constructor = cmodx_constructors_begin; constructor != cmodx_constructors_end; ++constructor)
+        (*constructor)();
+    machine::prepare();
+    cpu_count = machine::start_cpus();
+    std::vector<std::string> words = words_of(machine::command_line());
+    if (words.empty()) words = {"run"};
+    if (words[0] != "run") refuse("unknown command '" + words[0] + "'; accepted is run");
+    end(run(words));
+}
+
+}  // namespace cmodx::bare

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's platform on a bare machine: one task a CPU, memory that is never given back but used again in turn,
+// and traps turned into returns.
+#include "runner/engine/platform.hpp"
+
+#include "facts.hpp"
+#include "runner/bare/cpu.hpp"
+
+namespace cmodx::platform {
+
+using bare::cpus;
+
+namespace {
+
+constexpr std::size_t page = 4096;
+
+// In turn, so that what a batch gets was last used long ago.
+std::uint8_t* take(std::size_t size) {
+    static std::uint8_t* next = nullptr;
+    if (next == nullptr || size > static_cast<std::size_t>(machine::memory_end() - next))
+        next = machine::memory_begin();
+    if (size > static_cast<std::size_t>(machine::memory_end() - next)) return nullptr;
+    std::uint8_t* const taken = next;
+    next += size;
+    return taken;
+}
+
+}  // namespace
+
+code_memory map(mapping path, std::size_t size) {
+    size = (size + page - 1) / page * page;
+    if (path == mapping::poke || path == mapping::process || path == mapping::file)
+        return {.failure = "needs an operating system"};
+    std::uint8_t* const memory = take(size);
+    if (memory == nullptr) return {.failure = "memory could not be mapped"};
+    if (path == mapping::alias)
+        return {machine::writable_alias(memory), machine::executable_alias(memory), size, nullptr};
+    return {memory, memory, size, nullptr};
+}
+
+void unmap(const code_memory&) {}
+
+// Memory of a `flip` mapping is writable and executable here; tests by that mapping do not run, environment.cpp.
+bool make_executable(const code_memory&, mapping) { return true; }
+
+std::size_t page_size() { return page; }
+
+void synchronize(std::uint8_t* begin, std::size_t size) { machine::synchronize(begin, begin + size); }
+
+std::uintptr_t clear_cache_function() {
+    return reinterpret_cast<std::uintptr_t>(
+        +[](std::uint8_t* begin, std::uint8_t* end) { machine::synchronize(begin, end); });
+}
+
+switches context_switches() { return {}; }
+
+bool run_for(std::span<const task> tasks, std::uint64_t duration, const std::atomic<std::uint32_t>* ready,
+             std::uint32_t* stop) {
+    const unsigned here = machine::current_cpu();
+    const task* mine = nullptr;
+    for (const task& t : tasks) {
+        if (t.cpu >= bare::cpu_count || (t.cpu == here && mine != nullptr)) return false;
+        if (t.cpu == here)
+            mine = &t;
+        else if (!bare::give(t.cpu, t))
+            return false;
+    }
+    machine::mask();
+    bare::pending = {.limit = bare::pending.limit,
+                     .ready = ready,
+                     .wanted = static_cast<std::uint32_t>(tasks.size()),
+                     .duration = bare::ticks_of(duration),
+                     .stop = stop};
+    bare::arm();
+    machine::unmask();
+    if (mine != nullptr) mine->body(mine->argument);
+    while (std::atomic_ref<std::uint32_t>(*stop).load() == 0) pause();
+    for (const task& t : tasks)
+        while (t.cpu != here && cpus[t.cpu].work.load(std::memory_order_acquire) != nullptr) pause();
+    return true;
+}
+
+bool pin(unsigned cpu) { return cpu == machine::current_cpu(); }
+
+unsigned current_cpu() { return machine::current_cpu(); }
+
+bool run_beside(const task& other, void (*mine)(void*), void* argument) {
+    if (other.cpu == machine::current_cpu() || other.cpu >= bare::cpu_count || !bare::give(other.cpu, other))
+        return false;
+    mine(argument);
+    while (cpus[other.cpu].work.load(std::memory_order_acquire) != nullptr) pause();
+    return true;
+}
+
+void* shared_memory(std::size_t size) {
+    std::uint8_t* const memory = take((size + page - 1) / page * page);
+    for (std::size_t i = 0; memory != nullptr && i < size; ++i) memory[i] = 0;
+    return memory;
+}
+
+std::uint64_t nanoseconds() {
+    constexpr std::uint64_t second = 1'000'000'000;
+    const std::uint64_t now = machine::ticks();
+    const std::uint64_t rate = machine::ticks_per_second();
+    return now / rate * second + now % rate * second / rate;
+}
+
+void yield() { pause(); }
+void rest() { pause(); }
+void pause() { target::pause(); }
+
+void guarded(void (*body)(void*), void (*on_fault)(void*, int, std::uintptr_t), void* argument) {
+    bare::cpu& here = cpus[machine::current_cpu()];
+    bare::guard* const outer = here.armed;
+    bare::guard armed = {};
+    if (machine::cmodx_save(&armed.back) != 0) on_fault(argument, armed.cause, armed.pc);
+    here.armed = &armed;
+    body(argument);
+    here.armed = outer;
+}
+
+}  // namespace cmodx::platform
+
+namespace cmodx::bare {
+
+std::uint64_t ticks_of(std::uint64_t nanoseconds) {
+    constexpr std::uint64_t second = 1'000'000'000;
+    const std::uint64_t rate = machine::ticks_per_second();
+    return nanoseconds / second * rate + nanoseconds % second * rate / second;
+}
+
+bool give(unsigned to, const platform::task& t) {
+    const platform::task* none = nullptr;
+    if (!cpus[to].work.compare_exchange_strong(none, &t)) return false;
+    machine::interrupt(to);
+    return true;
+}
+
+bool abandon_others() {
+    const std::uint64_t limit = machine::ticks() + machine::ticks_per_second();
+    for (unsigned k = 1; k < cpu_count; ++k) {
+        if (cpus[k].work.load() == nullptr) continue;
+        cpus[k].abandon.store(true);
+        machine::interrupt(k);
+        while (cpus[k].work.load() != nullptr)
+            if (machine::ticks() > limit) return false;
+    }
+    return true;
+}
+
+extern "C" void cmodx_secondary(unsigned number) {
+    cpu& here = cpus[number];
+    // Comes back here, too, when a task is abandoned.
+    machine::cmodx_save(&here.base);
+    here.armed = nullptr;
+    here.abandon.store(false);
+    here.work.store(nullptr);
+    for (;;) {
+        machine::mask();
+        const platform::task* const t = here.work.load(std::memory_order_acquire);
+        if (t == nullptr) machine::sleep();
+        machine::unmask();
+        if (t == nullptr) continue;
+        machine::synchronize_context();
+        t->body(t->argument);
+        here.work.store(nullptr, std::memory_order_release);
+    }
+}
+
+}  // namespace cmodx::bare
