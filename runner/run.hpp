@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "runner/judge.hpp"
 #include "runner/environment.hpp"
+#include "runner/judge.hpp"
 
 namespace cmodx {
 

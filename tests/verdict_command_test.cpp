@@ -8,8 +8,8 @@
 #include <cstdio>
 
 #include "runner/commands.hpp"
-#include "runner/given_facts.hpp"
 #include "runner/environment.hpp"
+#include "runner/given_facts.hpp"
 #include "runner/verdict.hpp"
 
 namespace cmodx {

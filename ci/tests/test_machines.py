@@ -42,7 +42,7 @@ def test_defaults_and_filling(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("key", "value", "accepted"),
     [
-        ("kind", '"board"', "accepted: one of native, user, system, ssh"),
+        ("kind", '"board"', "accepted: one of native, user, system, bare, ssh"),
         ("default", "1", "true, or false"),
         ("host", '"a"', "unknown key 'host'"),
         ("architecture", "3", "accepted: one of host, x86_64"),

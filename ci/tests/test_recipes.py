@@ -28,7 +28,7 @@ def test_every_machine_has_a_job(job, only_default):
     setups = {row["machine"]: row["setup"] for row in rows}
     assert setups == {name: group["SETUP"] for group in groups for name in group["MACHINE"]}
     for name, setup in setups.items():
-        assert setup == ("system" if machines.read_machine(tree.machines / f"{name}.toml").kind == "system" else "user")
+        assert setup == ("system" if machines.read_machine(tree.machines / f"{name}.toml").kind in ("system", "bare") else "user")
 
 
 def test_only_entry_points_of_the_project_are_called():

@@ -2,7 +2,7 @@
 // The price list of `cmodx bench`: each file of this folder adds the prices of one kind.
 #pragma once
 
-#include "runner/linux/environment.hpp"
+#include "runner/environment.hpp"
 #include "runner/measure/clock.hpp"
 #include "runner/measure/rig.hpp"
 #include "runner/measure/sampler.hpp"
