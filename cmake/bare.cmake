@@ -23,5 +23,8 @@ set_source_files_properties(runner/bare/support.cpp PROPERTIES COMPILE_OPTIONS "
 set_source_files_properties(runner/bare/trap.cpp ${boot}/machine.cpp PROPERTIES COMPILE_OPTIONS "${bare_trap_options}")
 target_link_options(cmodx_bare PRIVATE -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none
   -Wl,-T,${boot}/image.ld -Wl,--no-warn-rwx-segments)
-target_link_libraries(cmodx_bare PRIVATE -lgcc)
+# Of the C++ library only the balancing of trees, which calls nothing: all else is defined in runner/bare/support.cpp, and
+# what would pull in more does not link.
+execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libstdc++.a OUTPUT_VARIABLE library OUTPUT_STRIP_TRAILING_WHITESPACE)
+target_link_libraries(cmodx_bare PRIVATE ${library} -lgcc)
 set_target_properties(cmodx_bare PROPERTIES LINK_DEPENDS ${boot}/image.ld)
