@@ -9,7 +9,7 @@
 
 #include "runner/catalogue.hpp"
 #include "runner/engine/trial.hpp"
-#include "runner/linux/environment.hpp"
+#include "runner/environment.hpp"
 
 namespace cmodx {
 namespace {
