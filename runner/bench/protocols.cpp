@@ -31,7 +31,8 @@ struct protocol_rig {
     std::unique_ptr<company> beside;
     std::atomic<std::uint32_t> bell{0};  // futex: counts the writer's wakes
     std::uint32_t generation = 0;
-    std::atomic<bool> never{false};  // the new code did not arrive
+    std::atomic<bool> never{false};    // the new code did not arrive
+    std::atomic<unsigned> present{0};  // executors that have begun: no sample waits for a thread to start
 
     protocol_rig(const bench_context& c, const test_case& t, std::size_t executors)
         : code(c.on.isa, *t.site, t.path), path(t.path) {
@@ -57,7 +58,9 @@ struct protocol_rig {
     // Body of executor i: acknowledges a generation when it has run it.
     void execute(unsigned i, state what, const stopwatch& watch, const std::atomic<bool>& stop) {
         thread_frame& f = *executor_frames[i];
-        std::uint32_t last = code.flag().load();
+        // Not the flag: what is published before this thread gets here has to be acknowledged too.
+        std::uint32_t last = code.seen().load();
+        present.fetch_add(1);
         while (!stop.load(std::memory_order_relaxed)) {
             if (what == state::idle) {
                 sleep_while(bell, 0);
@@ -120,9 +123,12 @@ void accompany(const bench_context& c, price& p, const std::shared_ptr<protocol_
         platform::pin(cpu);
         if (cpus.empty()) return;
         r->bell = 0;
+        r->present = 0;
         r->beside = std::make_unique<company>(
             cpus, [r, what, watch](unsigned i, const std::atomic<bool>& stop) { r->execute(i, what, watch, stop); },
             [r] { r->ring(); });
+        while (r->present < cpus.size()) platform::rest();
+        if (what == state::waits || what == state::futex) r->settle();
         if (what == state::idle) platform::rest();  // until they sleep
     };
     p.end = [r] {

@@ -9,8 +9,8 @@ namespace cmodx {
 namespace {
 
 void one_round(const price& p, std::vector<double>& samples) {
-    if (p.begin) p.begin();
     try {
+        if (p.begin) p.begin();
         p.sample(samples);
     } catch (...) {
         if (p.end) p.end();

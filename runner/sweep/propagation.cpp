@@ -41,6 +41,7 @@ struct sending {
     clock_offset offset;
     bool known = false;  // the offset
     bool never = false;
+    std::atomic<bool> present{false};  // the executor has begun: no sample waits for its thread to start
 
     sending(const sweep_machine& machine, mapping path, bool synchronizes)
         : code(machine.isa(), machine.context().site("imm"), path),
@@ -59,6 +60,7 @@ struct sending {
     void execute(const std::atomic<bool>& stop) {
         const stopwatch watch;
         std::uint32_t last = executor_frame->observed(1);
+        present = true;
         while (!stop.load(std::memory_order_relaxed)) {
             executor(executor_frame->words.data());
             const std::uint32_t value = executor_frame->observed(1);
@@ -88,7 +90,9 @@ price pair_price(const sweep_machine& machine, mapping path, bool synchronizes, 
         s->known = true;
         platform::pin(from);
         const std::array<unsigned, 1> cpu = {to};
+        s->present = false;
         s->beside = std::make_unique<company>(cpu, [s](unsigned, const std::atomic<bool>& stop) { s->execute(stop); });
+        while (!s->present) platform::rest();
     };
     p.end = [s] { s->beside.reset(); };
     p.sample = [s, watch = machine.context().watch](std::vector<double>& samples) {
