@@ -14,7 +14,7 @@ add_executable(cmodx_bare ${bare})
 include(${boot}/options.cmake)
 target_link_libraries(cmodx_bare PRIVATE cmodx_options)
 target_include_directories(cmodx_bare PRIVATE arch/${CMODX_ARCHITECTURE})
-target_compile_definitions(cmodx_bare PRIVATE FMT_STATIC_THOUSANDS_SEPARATOR=0 NDEBUG)
+target_compile_definitions(cmodx_bare PRIVATE FMT_HEADER_ONLY FMT_STATIC_THOUSANDS_SEPARATOR=0 NDEBUG)
 target_compile_options(cmodx_bare PRIVATE -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
   -ffunction-sections -fdata-sections ${bare_options}
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit>)

@@ -13,13 +13,15 @@ add_custom_command(
 add_custom_target(cmodx_discovery ALL DEPENDS ${discovered})
 set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${discovered})
 
-# The suite on trial. A hang costs its limit, so those are made short; the others have the limit that every test has.
+# The suite on trial. A hang costs its limit and a run that sees nothing its patience, so those are made short; the
+# others have what every test has.
 function(selftest what)
   add_test(NAME selftest.${what} COMMAND cmodx run selftest.${what}.* --budget quick ${ARGN})
   set_tests_properties(selftest.${what} PROPERTIES LABELS selftest TIMEOUT 120 RUN_SERIAL TRUE)
 endfunction()
 if(NOT CMODX_SANITIZE)
   selftest(hang --time-scale 0.05)
+  selftest(vacuous --time-scale 0.05)
   foreach(what end record resource machine)
     selftest(${what})
   endforeach()

@@ -6,23 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "runner/run.hpp"
+#include "runner/record.hpp"
 
 namespace cmodx {
-
-using json = nlohmann::ordered_json;
-
-// How a run is described apart from its tests.
-struct run_header {
-    std::string machine;
-    std::string start;                 // RFC 3339
-    std::vector<std::string> command;  // argv
-    run_options options;
-};
-
-json header_json(const run_header& header, const environment& here);
-json test_json(const test_case& t);  // what `list --json` says of a test
-json record_json(const record& r);
 
 // Writes the records as they come to FILE.jsonl, and FILE itself at the end; FILE.jsonl then goes.
 class document_writer {

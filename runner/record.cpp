@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A run and its tests as JSON, the same on every platform.
+#include "runner/record.hpp"
+
 #include <fmt/format.h>
 
-#include "runner/document.hpp"
+#include <nlohmann/json.hpp>
+
 #include "runner/isolate.hpp"
 #include "version.hpp"
 

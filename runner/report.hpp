@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "runner/document.hpp"
+#include "runner/record.hpp"
 
 namespace cmodx {
 

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t code_room = 16384;           // bytes: the longest stub or site
 constexpr std::uint64_t enough_allowed = 200;      // sightings after which an allowed witness is known well enough
 constexpr std::uint64_t enough_forbidden = 20000;  // and a forbidden one
+constexpr double patience_seconds = 2;             // for a run that others starve of the CPUs
 constexpr double grace_seconds = 5;                // beyond twice the budget, before a test counts as hung
 
 // What must be so for the test to run here; empty when all of it is.
@@ -48,6 +49,7 @@ void run_one(const test_case& t, const environment& here, const run_options& opt
     const double seconds = options.per_test.seconds * options.time_scale;
     trial_options trial = {.cpus = options.cpus,
                            .nanoseconds = static_cast<std::uint64_t>(seconds * 1e9),
+                           .patience = static_cast<std::uint64_t>(patience_seconds * options.time_scale * 1e9),
                            .seed = r.seed,
                            .exclusive = must_be_exclusive(t, facts),
                            .enough = forbidden ? enough_forbidden : enough_allowed};

@@ -2,7 +2,7 @@
 // `cmodx verdict`: what the architecture says of a test that need not exist, on a machine that need not be here.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 

@@ -3,9 +3,10 @@
 // [--time-scale …]`, words apart by spaces; nothing at all stands for `run --budget quick`. JSON Lines on the serial
 // line, then {"end": {"exit": N}}.
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "runner/bare/cpu.hpp"
-#include "runner/document.hpp"
+#include "runner/record.hpp"
 
 namespace cmodx::bare {
 

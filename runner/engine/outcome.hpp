@@ -41,9 +41,6 @@ struct first_witness {
     std::uint64_t address_offset = 0;  // fault: program counter minus the site's entry, modulo 2^64
 };
 
-// What a budget is stretched by at most, in nanoseconds, while a run is starved.
-inline constexpr std::uint64_t starved_nanoseconds = 2'000'000'000;
-
 // Counts of one thread, batch or test; they add up.
 struct tally {
     std::array<std::uint64_t, outcomes> count{};

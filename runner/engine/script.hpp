@@ -114,7 +114,7 @@ class script {
         constexpr std::uint64_t few = 8;
         const bool calls = test_->form->seeks[0] == witness::wrong_errno;  // whose outcome is all that is asked
         const bool tried = calls ? counts_->rounds >= few : counts_->writes >= few && !counts_->starved(1);
-        return past(tried ? end_ : end_ + starved_nanoseconds);
+        return past(tried || counts_->seen(witness::wrong_errno) >= few ? end_ : end_ + options_->patience);
     }
     static bool past(std::uint64_t moment) { return platform::nanoseconds() >= moment; }
     struct guarded_call {

@@ -43,7 +43,7 @@ class trial {
         while (!failed()) {
             const std::uint64_t spent = platform::nanoseconds() - begin;
             if (spent >= options.nanoseconds && result.batches != 0 &&
-                (!result.counts.starved(few) || spent >= options.nanoseconds + starved_nanoseconds))
+                (!result.counts.starved(few) || spent >= options.nanoseconds + options.patience))
                 break;
             arrangement now = draw();
             if (best_yield > 0 && result.batches % 2 == 0) now = best;  // spend the budget where the yield is

@@ -12,6 +12,7 @@ namespace cmodx {
 struct trial_options {
     std::span<const unsigned> cpus;  // to pin threads to, at least as many as the shape has threads
     std::uint64_t nanoseconds = 0;   // the budget
+    std::uint64_t patience = 0;      // nanoseconds by which it is stretched at most while a run is starved
     std::uint64_t seed = 0;
     bool exclusive = false;    // no thread may run the site while it is modified
     std::uint64_t enough = 0;  // stop early at so many of the first witness; 0: never

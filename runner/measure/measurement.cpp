@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "runner/commands.hpp"
+#include "runner/document.hpp"
 #include "runner/measure/clock.hpp"
 #include "version.hpp"
 
@@ -74,26 +75,26 @@ measurement::measurement(const measure_arguments& arguments, double seconds)
     json facts = json::object();
     for (const auto& [key, value] : here_.facts) facts[key] = value;
     const clock_rate& clock = the_clock();
-    document_ = {{"schema", "cmodx-measurement/1"},
-                 {"tool", {{"name", "cmodx"}, {"version", version}, {"commit", commit}}},
-                 {"machine", {{"architecture", target_name()}, {"name", arguments.machine}}},
-                 {"facts", facts},
-                 {"what", arguments.what},
-                 {"seed", seed_},
-                 {"cpus", cpus_},
-                 {"clock",
-                  {{"name", clock.name()},
-                   {"ns_per_tick", clock.ns_per_tick},
-                   {"cycles", clock.counter && target::ticks_are_cycles},
-                   {"resolution_ns", clock.resolution_ns}}},
-                 {"conditions", conditions(here_, cpus_[0])},
-                 {"command", arguments.command},
-                 {"start", utc_now()},
-                 {"prices", json::array()},
-                 {"cells", json::array()},
-                 {"curves", json::array()},
-                 {"claims", json::array()},
-                 {"findings", json::array()}};
+    document_ = std::make_unique<json>(json{{"schema", "cmodx-measurement/1"},
+                                            {"tool", {{"name", "cmodx"}, {"version", version}, {"commit", commit}}},
+                                            {"machine", {{"architecture", target_name()}, {"name", arguments.machine}}},
+                                            {"facts", facts},
+                                            {"what", arguments.what},
+                                            {"seed", seed_},
+                                            {"cpus", cpus_},
+                                            {"clock",
+                                             {{"name", clock.name()},
+                                              {"ns_per_tick", clock.ns_per_tick},
+                                              {"cycles", clock.counter && target::ticks_are_cycles},
+                                              {"resolution_ns", clock.resolution_ns}}},
+                                            {"conditions", conditions(here_, cpus_[0])},
+                                            {"command", arguments.command},
+                                            {"start", utc_now()},
+                                            {"prices", json::array()},
+                                            {"cells", json::array()},
+                                            {"curves", json::array()},
+                                            {"claims", json::array()},
+                                            {"findings", json::array()}});
     stop_asked = false;
     signal(SIGINT, [](int) { stop_asked = true; });
     signal(SIGTERM, [](int) { stop_asked = true; });
@@ -146,7 +147,7 @@ void measurement::add(const priced& p) {
             if (d.bins[b] != 0) bins.push_back({{"from_ns", b == 0 ? 0.0 : bin_begin(b)}, {"count", d.bins[b]}});
         j["histogram"] = std::move(bins);
     }
-    document_["prices"].push_back(std::move(j));
+    (*document_)["prices"].push_back(std::move(j));
 }
 
 void measurement::add_cell(std::string_view map, const std::vector<std::pair<std::string_view, std::int64_t>>& at,
@@ -154,21 +155,21 @@ void measurement::add_cell(std::string_view map, const std::vector<std::pair<std
     json place = json::object();
     for (const auto& [key, value] : at) place[std::string(key)] = value;
     const interval rate = rate_interval(counts.seen(), counts.executions);
-    document_["cells"].push_back({{"map", map},
-                                  {"at", place},
-                                  {"executions", counts.executions},
-                                  {"stores", counts.stores},
-                                  {"torn", counts.torn},
-                                  {"mixed", counts.mixed},
-                                  {"low", rate.low},
-                                  {"high", rate.high},
-                                  {"seconds", static_cast<double>(counts.nanoseconds) * 1e-9}});
+    (*document_)["cells"].push_back({{"map", map},
+                                     {"at", place},
+                                     {"executions", counts.executions},
+                                     {"stores", counts.stores},
+                                     {"torn", counts.torn},
+                                     {"mixed", counts.mixed},
+                                     {"low", rate.low},
+                                     {"high", rate.high},
+                                     {"seconds", static_cast<double>(counts.nanoseconds) * 1e-9}});
 }
 
 void measurement::add_cell(std::string_view map, const std::vector<std::pair<std::string_view, std::int64_t>>& at,
                            const cell_counts& counts, double nanoseconds) {
     add_cell(map, at, counts);
-    document_["cells"].back()["cost_ns"] = nanoseconds;
+    (*document_)["cells"].back()["cost_ns"] = nanoseconds;
 }
 
 void measurement::add_curve(std::string_view curve, std::string_view name, axis x, axis y,
@@ -180,28 +181,28 @@ void measurement::add_curve(std::string_view curve, std::string_view name, axis 
               {"x_unit", x.unit},        {"y", y.name},  {"y_unit", y.unit},
               {"points", std::move(all)}};
     if (!source.empty()) j["source"] = source;
-    document_["curves"].push_back(std::move(j));
+    (*document_)["curves"].push_back(std::move(j));
 }
 
 void measurement::add_finding(std::string_view name, std::string_view text) {
-    document_["findings"].push_back({{"name", name}, {"text", text}});
+    (*document_)["findings"].push_back({{"name", name}, {"text", text}});
     if (!csv()) fmt::print("{}\n", text);
 }
 
 void measurement::add_claim(std::string_view claim, std::string_view source, std::string_view price,
                             std::string_view measured) {
-    document_["claims"].push_back({{"claim", claim}, {"source", source}, {"price", price}, {"measured", measured}});
+    (*document_)["claims"].push_back({{"claim", claim}, {"source", source}, {"price", price}, {"measured", measured}});
 }
 
 int measurement::finish() {
     if (shown_) fmt::print(stderr, "\r\033[K");
-    document_["conditions"]["load_after"] = load_average();
+    (*document_)["conditions"]["load_after"] = load_average();
     const double took = static_cast<double>(platform::nanoseconds() - begin_) * 1e-9;
-    document_["duration_s"] = took;
-    document_["complete"] = !interrupted();
-    if (!arguments_.output.empty()) write_whole(arguments_.output, document_.dump(1) + "\n");
+    (*document_)["duration_s"] = took;
+    (*document_)["complete"] = !interrupted();
+    if (!arguments_.output.empty()) write_whole(arguments_.output, document_->dump(1) + "\n");
     if (!csv()) {
-        const json& c = document_["conditions"];
+        const json& c = (*document_)["conditions"];
         if (const std::string emulator = emulator_here(here_); !emulator.empty())
             fmt::print("These are the times of {}, an emulator; no CPU has them.\n", emulator);
         fmt::print("{} on {}, commit {}, seed {}, {:.0f} s, load {:.1f} before and {:.1f} after{}\n", arguments_.what,

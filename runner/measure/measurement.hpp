@@ -2,10 +2,12 @@
 // One run of `bench` or `sweep`: its document (results/schema.json, cmodx-measurement/1), progress, and interrupt.
 #pragma once
 
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
-#include "runner/document.hpp"
+#include "runner/environment.hpp"
 #include "runner/measure/adaptive.hpp"
 #include "runner/measure/sampler.hpp"
 
@@ -70,15 +72,13 @@ class measurement {
     // Writes the document, says what ran where; the exit code.
     int finish();
 
-    const json& document() const { return document_; }
-
   private:
     measure_arguments arguments_;
     environment here_;
     std::vector<unsigned> cpus_;
     std::uint64_t seed_ = 0;
     double seconds_ = 0;
-    json document_;
+    std::unique_ptr<nlohmann::ordered_json> document_;
     std::uint64_t begin_ = 0;
     bool shown_ = false;
     std::uint64_t last_shown_ = 0;
