@@ -108,11 +108,12 @@ struct worker {
     unsigned index = 0;  // of the thread; 0 writes
     random_source random{0};
     tally counts;
-    lane* current = nullptr;   // whose stub is running
-    std::uint32_t waited = 0;  // fruitless tries in a row
-    bool tainted = false;      // a system call stood between this round and the one before
-    bool late = false;         // running together: this round began with one
-    bool faulted = false;      // running together: this round ended in a fault
+    lane* current = nullptr;        // whose stub is running
+    std::uint32_t waited = 0;       // fruitless tries in a row
+    std::uint32_t patience = 4096;  // of them, before the CPU is given away: doubled when it was
+    bool tainted = false;           // a system call stood between this round and the one before
+    bool late = false;              // running together: this round began with one
+    bool faulted = false;           // running together: this round ended in a fault
     bool warm = false;
     platform::switches before;  // when the loop began
     std::uint8_t fetches = 0;   // set of slots: those that observe what a site returned
