@@ -23,16 +23,17 @@ void bare_calls(worker& w) {
     }
 }
 
-struct sample {
-    double engine = 0;  // observations per second
-    double bare = 0;    // calls per second
+struct rates {
+    double rounds = 0;  // executions of the site per second
+    double fresh = 0;   // of them, the first to see a generation
 };
 
-double rate(const test& t, const trial_options& options) {
+rates run_for_rates(const test& t, const trial_options& options) {
     const trial_result r = run_trial(t, options);
     if (r.error != nullptr) throw std::runtime_error(r.error);
     if (r.refused != nullptr) throw std::runtime_error(r.refused);
-    return static_cast<double>(r.counts.rounds) / (static_cast<double>(r.busy_nanoseconds) * 1e-9);
+    const double seconds = static_cast<double>(r.busy_nanoseconds) * 1e-9;
+    return {static_cast<double>(r.counts.rounds) / seconds, static_cast<double>(r.counts.fresh) / seconds};
 }
 
 double median(std::vector<double> values) {
@@ -54,29 +55,31 @@ int bench_engine(const measure_arguments& arguments) {
     constexpr std::uint64_t piece = 20'000'000;  // ns
     const auto pairs = std::max<std::size_t>(
         3, static_cast<std::size_t>(seconds * 1e9 / (2.0 * piece * std::size(names) * std::size(paces))));
-    fmt::print("{:<24}{:<14}{:>14}{:>14}{:>8}\n", "test", "writer", "engine M/s", "bare M/s", "ratio");
+    fmt::print("{:<24}{:<14}{:>14}{:>14}{:>14}{:>8}\n", "test", "writer", "engine M/s", "of it new", "bare M/s",
+               "ratio");
     for (const std::string_view name : names) {
         test_case t;
         if (parse_name(*find_architecture(target_name()), name, t))
             throw std::runtime_error("the bench's test has no name");
         for (const auto& [label, pace] : paces) {
             std::vector<double> engine;
+            std::vector<double> fresh;
             std::vector<double> bare;
             std::vector<double> ratios;
             for (std::size_t i = 0; i < pairs; ++i) {
                 trial_options options = {.cpus = std::span(cpus).first(2), .nanoseconds = piece, .seed = seed + i};
                 options.never_waits = true;
                 options.pace = pace;
-                sample s;
-                s.engine = rate(t.parts(), options);
+                const rates ours = run_for_rates(t.parts(), options);
                 options.replace_executor = bare_calls;
-                s.bare = rate(t.parts(), options);
-                engine.push_back(s.engine);
-                bare.push_back(s.bare);
-                ratios.push_back(s.engine / s.bare);
+                const rates theirs = run_for_rates(t.parts(), options);
+                engine.push_back(ours.rounds);
+                fresh.push_back(ours.fresh);
+                bare.push_back(theirs.rounds);
+                ratios.push_back(ours.rounds / theirs.rounds);
             }
-            fmt::print("{:<24}{:<14}{:>14.2f}{:>14.2f}{:>8.2f}\n", name, label, median(engine) / 1e6,
-                       median(bare) / 1e6, median(ratios));
+            fmt::print("{:<24}{:<14}{:>14.2f}{:>14.2f}{:>14.2f}{:>8.2f}\n", name, label, median(engine) / 1e6,
+                       median(fresh) / 1e6, median(bare) / 1e6, median(ratios));
         }
     }
     fmt::print("medians of {} alternating pairs of {} ms, seed {}\n", pairs, piece / 1'000'000, seed);
