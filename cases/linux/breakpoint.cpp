@@ -34,7 +34,10 @@ void store(std::uint8_t* to, const std::uint8_t* from, std::size_t size) {
 constexpr std::size_t runs = 0;
 constexpr std::size_t traps = 1;
 
-constexpr std::size_t left = 2;  // and whether it is done
+constexpr std::size_t left = 2;   // whether it is done,
+constexpr std::size_t spent = 3;  // and should be
+// What the writer learnt: how often the executor never saw what it wrote.
+constexpr std::size_t stuck = 4;
 
 constexpr std::uint64_t patience[] = {10'000, 1'000};  // how often what was replaced is met before that is how it is
 
@@ -71,14 +74,17 @@ struct breakpoint {
         // there before for ever, as the executor does nothing about it: then `instead` counts.
         const auto wait_beyond = [&](std::size_t counted, std::uint64_t count, std::size_t instead) {
             const std::uint64_t began = w.word[instead];
-            for (unsigned spins = 1; w.word[counted] <= count && !s.over() && !w.abandoned; ++spins) {
-                if (w.word[instead] - began > patience[instead]) return s.count(witness::never_new);
+            for (unsigned spins = 1; w.word[counted] <= count && w.word[spent] == 0 && !w.abandoned; ++spins) {
+                if (w.word[instead] - began > patience[instead]) {
+                    w.word[stuck].fetch_add(1);
+                    return;
+                }
                 platform::pause();
                 if (spins % 1024 == 0) platform::rest();
             }
         };
         const auto writer = [&] {
-            for (std::uint32_t g = 1; g <= 200 && !s.over() && !w.abandoned; ++g) {
+            for (std::uint32_t g = 1; g <= 200 && w.word[spent] == 0 && !w.abandoned; ++g) {
                 const auto patch = s.patch(g);
                 const std::uint64_t trapped = w.word[traps];
                 store(s.target(), trap, piece);
@@ -102,7 +108,8 @@ struct breakpoint {
             }
         };
         const auto executor = [&] {
-            while (stop.load() == 0) {
+            for (unsigned n = 0; stop.load() == 0; ++n) {
+                if (n % 64 == 0 && s.over()) w.word[spent] = 1;
                 const std::uint32_t value = s.run();
                 s.expect(value, value == s.token_of(1) ? 1 : 0);
                 w.word[runs].fetch_add(1, std::memory_order_relaxed);
@@ -112,6 +119,7 @@ struct breakpoint {
         const std::size_t cpu = s.choose(static_cast<std::uint32_t>(s.cpus()));
         s.move_to(cpu);
         s.together(cpu + 1, writer, executor);
+        for (std::uint64_t n = w.word[stuck]; n != 0; --n) s.count(witness::never_new);
         s.on_trap = nullptr;
     }
 };

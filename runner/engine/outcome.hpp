@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -66,11 +67,16 @@ struct tally {
         failed_calls += other.failed_calls;
         if (!first.present) first = other.first;
     }
+    // The one count that a thread keeps and another may look at meanwhile.
+    void wrote() { std::atomic_ref(writes).store(writes + 1, std::memory_order_relaxed); }
+    std::uint64_t written() const {
+        return std::atomic_ref<const std::uint64_t>(writes).load(std::memory_order_relaxed);
+    }
     std::uint64_t seen(witness w) const { return count[static_cast<std::size_t>(outcome_of(w))]; }
     // Whether others had the CPUs so far: next to nothing has been tried, and no witness explains that new code was
     // hardly seen.
     bool starved(std::uint64_t least_fresh) const {
-        if (rounds == 0 || writes == 0) return true;
+        if (rounds == 0 || written() == 0) return true;
         const bool explained = seen(witness::stale) + seen(witness::never_new) != 0;
         return (fresh < least_fresh || transitions == 0) && !explained;
     }

@@ -51,7 +51,7 @@ class script {
     void writer_steps(part p = part::all);
     void publish(std::uint32_t g);
     // For a modification by other means.
-    void wrote() { ++counts_->writes; }
+    void wrote() { counts_->wrote(); }
 
     // --- Actions of the executor. Its steps begin with a load of the flag.
     void executor_steps();
@@ -113,7 +113,7 @@ class script {
     bool spent() const {
         constexpr std::uint64_t few = 8;
         const bool calls = test_->form->seeks[0] == witness::wrong_errno;  // whose outcome is all that is asked
-        const bool tried = calls ? counts_->rounds >= few : counts_->writes >= few && !counts_->starved(1);
+        const bool tried = calls ? counts_->rounds >= few : counts_->written() >= few && !counts_->starved(1);
         return past(tried || counts_->seen(witness::wrong_errno) >= few ? end_ : end_ + options_->patience);
     }
     static bool past(std::uint64_t moment) { return platform::nanoseconds() >= moment; }

@@ -2,6 +2,8 @@
 // The parts of a worker that are off the hot path.
 #include "runner/engine/worker.hpp"
 
+#include <algorithm>
+
 namespace cmodx {
 namespace {
 
@@ -120,13 +122,17 @@ void note_first(worker& w, const lane& l, outcome what, std::uint32_t flag) {
 }
 
 void wait_a_little(worker& w) {
+    constexpr std::uint32_t least_patience = 1 << 12;
     constexpr std::uint32_t most_patience = 1 << 16;
     platform::pause();
     if (++w.waited % w.patience != 0) return;
-    // A system call may synchronize what the test asks about, and makes the round count for less. Where this happens
-    // the writer takes longer than was thought, or its CPU is taken: once that is known, it is waited for.
-    if (w.patience < most_patience) w.patience *= 2;
+    // A system call may synchronize what the test asks about, and makes the round count for less. Where nobody takes
+    // the CPU that is offered, the others are only slower than was thought.
+    const platform::switches before = platform::context_switches();
     platform::yield();
+    const platform::switches after = platform::context_switches();
+    const bool taken = after.voluntary + after.involuntary != before.voluntary + before.involuntary;
+    w.patience = taken ? least_patience : std::min(2 * w.patience, most_patience);
     ++w.counts.yields;
     w.tainted = true;
 }

@@ -110,7 +110,7 @@ struct worker {
     tally counts;
     lane* current = nullptr;        // whose stub is running
     std::uint32_t waited = 0;       // fruitless tries in a row
-    std::uint32_t patience = 4096;  // of them, before the CPU is given away: doubled when it was
+    std::uint32_t patience = 4096;  // of them, before the CPU is given away; adapts
     bool tainted = false;           // a system call stood between this round and the one before
     bool late = false;              // running together: this round began with one
     bool faulted = false;           // running together: this round ended in a fault

@@ -50,8 +50,7 @@ void slabs::prepare(codeheap_mapping path, std::size_t reserve, bool permanent) 
 slabs::~slabs() {
     for (extent* x = extents_; x != nullptr;) {
         const std::size_t n = x->memory.size / chunk_size;
-        for (std::size_t i = 0; i < n; ++i)
-            if (x->chunks[i].is == chunk::use::slots) free(x->chunks[i].used);
+        for (std::size_t i = 0; i < n; ++i) free(x->chunks[i].used);
         give_pages(x->chunks, n * sizeof(chunk));
         unmap_region(x->memory);
         extent* next = x->next;
