@@ -106,6 +106,11 @@ def test_baseline(results, tmp_path):
     broken = put(tmp_path / "b.json", [record("SM+imm+same+po", "crash", [])])
     done = ci("baseline", "update", broken, "--results", results)
     assert done.returncode == 1 and "m: refused: 1 test" in done.stdout
+    (results / "m" / "expected.toml").write_text('[[known]]\ntest = "SM+*"\nwitness = "crash"\nreason = "a defect"\n')
+    assert ci("baseline", "update", broken, "--results", results).returncode == 0
+    assert ci("diff", path, broken).stdout.endswith("no change; no regression\n")
+    hung = put(tmp_path / "h.json", [record("SM+imm+same+po", "timeout", [])])
+    assert ci("baseline", "update", hung, "--results", results).returncode == 1
     partial = put(tmp_path / "p.json", [record("SM+imm+same+po")], complete=False)
     assert "not complete" in ci("baseline", "update", partial, "--results", results).stdout
 
