@@ -84,9 +84,16 @@ judged judge_trial(const test_case& t, const std::vector<ruled_witness>& rulings
         }
         j.witnesses.push_back(w);
     }
-    for (const counted_witness& w : j.witnesses)
-        if (w.k != 0 && is_forbidden(w) && worst == nullptr) worst = &w;
+    bool any = false;
+    for (const counted_witness& w : j.witnesses) {
+        if (w.k == 0) continue;
+        any |= w.ruled.ruling.ruling != verdict::required;
+        if (is_forbidden(w) && worst == nullptr) worst = &w;
+    }
+    // A test speaks by its first witness; where that is not forbidden, by whichever was shown.
     const counted_witness& sought = j.witnesses.front();
+    const bool looks = sought.ruled.ruling.ruling != verdict::forbidden;
+    const bool shown = looks ? any : sought.k != 0;
     if (r.error != nullptr) {
         j.is = status::error;
         j.reason = r.error;
@@ -100,15 +107,15 @@ judged judge_trial(const test_case& t, const std::vector<ruled_witness>& rulings
     } else if (r.counts.failed_calls != 0) {
         j.is = status::error;
         j.reason = "a system call of the protocol failed";
-    } else if (sought.k != 0) {
+    } else if (shown) {
         j.is = status::seen;
-        if (sought.ruled.ruling.ruling == verdict::forbidden) j.reason = "forbidden, on a basis that does not gate";
+        if (!looks) j.reason = "forbidden, on a basis that does not gate";
     } else if (const std::string why = vacuity(t, r); !why.empty()) {
         // An allowed witness can explain it: code that never changes, where that is not forbidden, proves nothing.
         const bool explained = r.counts.seen(witness::stale) + r.counts.seen(witness::never_new) != 0;
         j.is = explained ? status::not_seen : status::error;
         j.reason = why;
-    } else if (sought.ruled.ruling.ruling == verdict::forbidden) {
+    } else if (!looks) {
         j.is = status::pass;
     } else {
         j.is = status::not_seen;

@@ -44,5 +44,25 @@ TEST(exit_code, is_that_of_the_worst) {
     }
 }
 
+// Met half way, two stores are no violation; AMD's CPUs take each of them whole, and nobody else promises as much.
+TEST(judge, a_test_shows_what_is_not_forbidden_by_any_witness) {
+    trial_result r;
+    r.counts.rounds = r.counts.fresh = r.counts.writes = r.counts.transitions = 1000;
+    const auto status_on = [&](std::string_view vendor) {
+        test_case t;
+        EXPECT_FALSE(parse_name(*find_architecture("x86_64"), "Pair+pair+same+po+po", t));
+        const fact facts[] = {{"vendor", vendor}};
+        return judge_trial(t, rule(t, facts), r).is;
+    };
+    EXPECT_EQ(status_on("amd"), status::pass);
+    EXPECT_EQ(status_on("intel"), status::not_seen);
+    r.counts.count[static_cast<std::size_t>(outcome_of(witness::mixed))] = 7;
+    EXPECT_EQ(status_on("amd"), status::pass);
+    EXPECT_EQ(status_on("intel"), status::seen);
+    r.counts.count[static_cast<std::size_t>(outcome_of(witness::neither_pair))] = 1;
+    EXPECT_EQ(status_on("amd"), status::fail);
+    EXPECT_EQ(status_on("intel"), status::seen);
+}
+
 }  // namespace
 }  // namespace cmodx
