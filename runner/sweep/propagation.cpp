@@ -14,20 +14,22 @@ namespace {
 
 constexpr std::size_t most_pairs = 64;
 
-// How near two CPUs are, by what the kernel says in sysfs, which is what hwloc reads.
-std::string nearness(unsigned a, unsigned b) {
-    const auto same = [&](const char* what) {
+// How near two CPUs are, by what the kernel says in sysfs (Documentation/ABI/stable/sysfs-devices-system-cpu).
+// hwloc reads the same there; it would bring libudev into a static binary.
+std::string_view nearness(unsigned a, unsigned b) {
+    const auto same = [&](std::string_view what) {
         const auto read = [&](unsigned cpu) {
-            std::ifstream in(fmt::format("/sys/devices/system/cpu/cpu{}/topology/{}", cpu, what));
+            std::ifstream in(fmt::format("/sys/devices/system/cpu/cpu{}/{}", cpu, what));
             std::string text;
             in >> text;
             return text;
         };
         return !read(a).empty() && read(a) == read(b);
     };
-    if (!same("physical_package_id")) return "apart";
-    if (!same("die_id") && !same("package_cpus_list")) return "one package";
-    return same("core_id") ? "one core" : "one package";
+    if (same("topology/core_cpus_list")) return "one core";
+    if (same("cache/index3/shared_cpu_list")) return "one third-level cache";
+    if (same("cache/index2/shared_cpu_list")) return "one second-level cache";
+    return same("topology/package_cpus_list") ? "one package" : "apart";
 }
 
 struct sending {
