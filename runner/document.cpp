@@ -95,6 +95,15 @@ std::vector<json> read_records(const std::string& file, const json& header) {
 
 }  // namespace
 
+void require_writable(const std::string& file) {
+    struct stat found = {};
+    // A rename would put a file in the place of a device or a folder.
+    if (stat(file.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) fail("{}: is no regular file", file);
+    const std::size_t slash = file.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
+    if (access(folder.c_str(), W_OK | X_OK) != 0) fail("{}: cannot write: {}", file, std::strerror(errno));
+}
+
 void write_whole(const std::string& file, const std::string& text) {
     const std::string temporary = fmt::format("{}.{}.tmp", file, getpid());
     const int out = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -118,9 +127,7 @@ document_writer::document_writer(std::string file, const json& header, const std
     : file_(std::move(file)), header_(header) {
     if (!resume.empty()) records_ = read_records(resume, header);
     if (file_.empty()) return;
-    struct stat found = {};
-    // A rename would put a file in the place of a device or a folder.
-    if (stat(file_.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) fail("{}: is no regular file", file_);
+    require_writable(file_);
     const std::string lines = file_ + ".jsonl";
     std::string text = dumped({{"header", header_}}) + "\n";
     for (const json& r : records_) text += dumped(r) + "\n";

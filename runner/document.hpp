@@ -32,6 +32,8 @@ class document_writer {
     int lines_ = -1;
 };
 
+// Throws std::runtime_error unless write_whole can be expected to succeed.
+void require_writable(const std::string& file);
 // Writes a file under a temporary name beside it and renames it. Throws std::runtime_error.
 void write_whole(const std::string& file, const std::string& text);
 

@@ -164,7 +164,16 @@ class TestRealOutput:
         rows = text.splitlines()
         assert rows[0].startswith("group,name,n,median_ns") and len(rows) == 1 + 27
 
-    @pytest.mark.parametrize("argv", [["bench", "gold"], ["sweep", "floor"], ["sweep", "torn", "--format", "xml"]])
+    @pytest.mark.parametrize(
+        "argv",
+        [
+            ["bench", "gold"],
+            ["sweep", "floor"],
+            ["sweep", "torn", "--format", "xml"],
+            ["sweep", "torn", "--output", "/nowhere/x.json"],
+            ["sweep", "torn", "--output", "/dev"],
+        ],
+    )
     def test_usage(self, argv):
         done = subprocess.run([real, *argv], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == fault.usage and done.stderr.count("\n") == 1

@@ -68,6 +68,11 @@ measurement::measurement(const measure_arguments& arguments, double seconds)
     : arguments_(arguments), here_(probe_environment()), seconds_(arguments.seconds > 0 ? arguments.seconds : seconds) {
     if (arguments.format != "table" && arguments.format != "csv")
         throw usage_error(fmt::format("--format: '{}' is neither table nor csv", arguments.format));
+    try {
+        if (!arguments.output.empty()) require_writable(arguments.output);
+    } catch (const std::runtime_error& e) {
+        throw usage_error(e.what());
+    }
     cpus_ = parse_cpus(arguments.cpus, here_.cpus);
     seed_ = parse_seed(arguments.seed);
     shown_ = isatty(STDERR_FILENO) == 1;

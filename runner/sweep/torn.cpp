@@ -163,10 +163,11 @@ void conclude(measurement& m, const sweep_machine& machine, const std::vector<ce
         const interval rate = rate_interval(c.torn, c.executions);
         return fmt::format("{} of {} (95 %: {:.2g} … {:.2g})", c.torn, c.executions, rate.low, rate.high);
     };
-    m.add_finding("fetch granule",
-                  granule != 0
-                      ? fmt::format("Instructions are fetched whole inside aligned blocks of {} bytes here.", granule)
-                      : "No instruction was torn on this machine in this time.");
+    m.add_finding(
+        "fetch granule",
+        granule != 0
+            ? fmt::format("Inside aligned blocks of {} bytes every instruction was fetched whole here.", granule)
+            : "No instruction was torn on this machine in this time.");
     for (const auto& [boundary, sum] : crossing)
         m.add_finding("torn",
                       fmt::format("  torn across a multiple of {:>4} and no larger one: {}", boundary, of(sum)));

@@ -170,8 +170,8 @@ int sweep_wait(const measure_arguments& arguments) {
                        rate.high, log_bar(points.back().y, 1e-7, 1, 20));
     }
     m.add_finding("control",
-                  fmt::format("Without a breakpoint, {} of {} updates tore{}.", counts[0].torn, counts[0].stores,
-                              counts[0].torn == 0 ? ": this run proves nothing of breakpoints" : ""));
+                  fmt::format("Without a breakpoint, {} executions were torn in {} updates{}.", counts[0].torn,
+                              counts[0].stores, counts[0].torn == 0 ? ": this run proves nothing of breakpoints" : ""));
     points.erase(points.begin());
     m.add_curve("wait", "torn an update", {"wait between breakpoint and tail", "ns"}, {"torn an update", "1"}, points);
     if (last == std::size(waits_ns))
