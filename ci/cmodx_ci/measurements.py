@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents of `cmodx bench` and `cmodx sweep` as one page of pictures."""
+"""Documents of `cmodx bench` and `cmodx sweep` as pictures."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from . import reader, report_page
-from .fault import UsageFault
-from .wording import plain
 
 
 def is_one(name: str) -> bool:
@@ -19,14 +19,17 @@ def is_one(name: str) -> bool:
     return isinstance(found, dict) and str(found.get("schema", "")).startswith("cmodx-measurement/")
 
 
-def page(names: list[str], title: str | None = None) -> str:
+def pictured(names: list[str]) -> list[dict[str, Any]]:
+    """Each with its pictures, for the templates."""
+    if not names:
+        return []
     from . import plots  # slow to load, and wanted by nobody else
 
-    shown: list[dict[str, Any]] = []
-    for name in names:
-        kind, document = reader.read(Path(name))
-        if kind != "measurement":
-            raise UsageFault(f"{plain(name)}: a {kind}; measurements are shown by themselves")
-        shown.append({"document": document, "pictures": plots.of(document)})
+    documents = [reader.read(Path(name))[1] for name in names]
+    return [{"document": document, "pictures": plots.of(document)} for document in documents]
+
+
+def page(names: list[str], title: str | None = None) -> str:
     template = report_page.environment().get_template("measurement.html.jinja")
-    return template.render(shown=shown, title=title or ", ".join(Path(name).name for name in names))
+    title = title or ", ".join(Path(name).name for name in names)
+    return template.render(shown=pictured(names), title=title, style=Markup(report_page.asset("style.css")))

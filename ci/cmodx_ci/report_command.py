@@ -10,7 +10,7 @@ from .wording import plain
 
 _description = """Writes a report of one or several runs: documents, folders, machines (their baselines), or a git
 revision's baselines (HEAD~3:). Runs of the same machine are merged. Documents of `cmodx bench` and `cmodx sweep` become
-a page of pictures.
+pictures in it, or a page of their own.
 Exit codes: 0 written, whatever the results; 2 usage, or a file that cannot be read."""
 
 _by_name = {".html": "html", ".xml": "junit", ".md": "markdown", ".ktap": "ktap", ".json": "kcidb"}
@@ -27,21 +27,23 @@ def _parser() -> Parser:
 
 
 def html(names: list[str], title: str | None = None) -> str:
-    """The page of these runs. UsageFault as sources.collect."""
-    shown = view.of(sources.collect(names))
-    return report_page.page(shown, title or ", ".join(Path(name).resolve().name or name for name in names))
+    """The page of these runs and measurements. UsageFault as sources.collect."""
+    measured = [name for name in names if measurements.is_one(name)]
+    runs = [name for name in names if name not in measured]
+    if not runs:
+        return measurements.page(measured, title)
+    shown = view.of(sources.collect(runs))
+    title = title or ", ".join(Path(name).resolve().name or name for name in runs)
+    return report_page.page(shown, title, measurements.pictured(measured))
 
 
 def run(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     form = options.format or output.by_name(options.output, _by_name, "html")
-    measured = [name for name in options.runs if measurements.is_one(name)]
-    if measured:
-        if measured != options.runs or form != "html":
-            raise UsageFault("measurements are shown by themselves, as a page of HTML")
-        made = measurements.page(options.runs, options.title)
-    elif form == "html":
+    if form == "html":
         made = html(options.runs, options.title)
+    elif any(map(measurements.is_one, options.runs)):
+        raise UsageFault("measurements are shown on a page of HTML only")
     else:
         made = formats.writers[form](view.of(sources.collect(options.runs)))
     output.put(options.output, made)

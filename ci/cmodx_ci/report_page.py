@@ -9,7 +9,9 @@ import functools
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
@@ -142,7 +144,8 @@ def _data(shown: View, tests: list[tuple[str, int]], kinds: list[tuple[str, ...]
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def page(shown: View, title: str) -> str:
+def page(shown: View, title: str, measured: Sequence[dict[str, Any]] = ()) -> str:
+    """`measured`: what measurements.pictured gives."""
     environment_ = environment()
     template = environment_.get_template("section.html.jinja")
     sections, left_out = shown.sections[:most_sections], shown.sections[most_sections:]
@@ -156,6 +159,7 @@ def page(shown: View, title: str) -> str:
     counts = shown.counts
     return environment_.get_template("report.html.jinja").render(
         view=shown,
+        shown=measured,
         title=plain(title, 100),
         words=view.in_words(shown),
         bad=counts[Mark.failed] or counts[Mark.broken],

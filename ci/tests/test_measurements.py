@@ -111,13 +111,14 @@ def test_page(tmp_path):
     page = out.read_text(encoding="utf-8")
     assert "Torn across 64." in page and "&lt;b&gt;denied" in page and "<b>denied" not in page
     assert page.count("<svg") == 7
-    with pytest.raises(fault.UsageFault, match="shown by themselves"):
-        report_command.run([str(path), "native"])
-    with pytest.raises(fault.UsageFault, match="shown by themselves"):
+    assert report_command.run([str(path), "native", "-o", str(out)]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert page.count("<svg") == 7 and 'id="matrix"' in page and "<b>denied" not in page
+    with pytest.raises(fault.UsageFault, match="HTML only"):
         report_command.run([str(path), "-o", str(tmp_path / "x.md")])
     path.write_text(json.dumps(full | {"extra": 1}), encoding="utf-8")
     with pytest.raises(fault.UsageFault, match="extra"):
-        measurements.page([str(path)])
+        report_command.html([str(path)])
 
 
 @pytest.mark.skipif(not real.exists(), reason="build/native/cmodx is not built")
