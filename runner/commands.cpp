@@ -186,7 +186,7 @@ int run_selected(const run_arguments& arguments) {
     struct sigaction sa = {};
     sa.sa_handler = interrupt;
     for (const int s : {SIGINT, SIGTERM, SIGHUP}) sigaction(s, &sa, nullptr);
-    signal(SIGPIPE, SIG_IGN);
+    for (const int s : {SIGPIPE, SIGXFSZ}) signal(s, SIG_IGN);  // a write that fails says so
     const auto begin = std::chrono::steady_clock::now();
     const auto elapsed = [&] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

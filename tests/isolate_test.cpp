@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -122,6 +123,49 @@ TEST(isolate, children_that_outlive_the_test_are_ended) {
     });
     EXPECT_EQ(came.how, isolated::end::completed);
     EXPECT_TRUE(gone(*grandchild.value));
+}
+
+// Neither a process group nor a session is a way out, nor a parent that has ended.
+TEST(isolate, what_leaves_the_session_is_ended) {
+    const shared<std::atomic<pid_t>> escaped;
+    const isolated came = run(plenty, [&](bytes) {
+        if (fork() == 0) {
+            setsid();
+            if (fork() == 0) {
+                *escaped.value = getpid();
+                for (;;) pause();
+            }
+            _exit(0);
+        }
+        while (*escaped.value == 0) usleep(1000);
+    });
+    EXPECT_EQ(came.how, isolated::end::completed);
+    EXPECT_EQ(kill(*escaped.value, 0), -1);
+    EXPECT_EQ(errno, ESRCH);
+}
+
+// In a process of its own, which may be stopped: how a test ends there that takes `takes`, at a limit of twice that.
+isolated::end ends_in_a_process(useconds_t takes, const std::function<void(pid_t)>& meanwhile) {
+    const pid_t runner = fork();
+    if (runner == 0) {
+        const isolated came = run(2 * std::chrono::microseconds(takes), [&](bytes) { usleep(takes); });
+        _exit(static_cast<int>(came.how));
+    }
+    meanwhile(runner);
+    int status = 0;
+    while (waitpid(runner, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? static_cast<isolated::end>(WEXITSTATUS(status)) : isolated::end::failed;
+}
+
+TEST(isolate, a_runner_that_was_stopped_has_lost_nothing) {
+    const isolated::end how = ends_in_a_process(400'000, [](pid_t runner) {
+        usleep(100'000);
+        kill(runner, SIGSTOP);
+        usleep(1'500'000);
+        kill(runner, SIGCONT);
+    });
+    EXPECT_EQ(how, isolated::end::completed);
 }
 
 TEST(isolate, silence_is_no_result) {

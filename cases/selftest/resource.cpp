@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <array>
+#include <new>
 #include <vector>
 
 #include "cases/selftest/selftest.hpp"
@@ -19,7 +19,8 @@ struct memory : base {
         constexpr std::size_t piece = 1 << 20;
         constexpr rlimit most = {256 * piece, 256 * piece};
         setrlimit(RLIMIT_AS, &most);
-        for (unsigned i = 0; i < 512; ++i) static_cast<void>(*new std::array<volatile char, piece>);
+        // Each is used: memory that nobody looks at need not be allocated.
+        for (unsigned i = 0; i < 512; ++i) static_cast<volatile char*>(operator new(piece))[0] = 1;
         s.refuse("not here: RLIMIT_AS is not enforced");  // qemu-user does not
     }
 };
@@ -64,10 +65,27 @@ struct children : base {
     }
 };
 
+struct escaped : base {
+    static constexpr std::string_view name = "selftest.resource.escaped";
+    static constexpr std::string_view meaning = "leaves processes behind in sessions of their own, and behaves";
+    static constexpr come_to right = {"pass", ""};
+    static void script(cmodx::script& s) {
+        static unsigned count = 0;
+        for (; count < 4; ++count) {
+            if (fork() != 0) continue;
+            setsid();
+            if (fork() != 0) _exit(0);
+            for (;;) pause();
+        }
+        behave(s);
+    }
+};
+
 const define_selftest<memory> memory_entry;
 const define_selftest<descriptors> descriptors_entry;
 const define_selftest<output> output_entry;
 const define_selftest<children> children_entry;
+const define_selftest<escaped> escaped_entry;
 
 }  // namespace
 }  // namespace cmodx::selftest

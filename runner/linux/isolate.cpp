@@ -17,11 +17,14 @@
 #include <vector>
 
 #include "runner/engine/random.hpp"
+#include "runner/linux/orphans.hpp"
 
 namespace cmodx {
 namespace {
 
 constexpr std::size_t complaint_room = 4096;  // bytes kept of the child's standard error
+constexpr long long glance = 100;             // milliseconds between two looks at the child
+constexpr std::chrono::milliseconds absence{500};
 
 std::atomic<pid_t> running{0};
 
@@ -77,21 +80,24 @@ bool has_ended(pid_t child) {
 }
 
 // Reads both pipes until the result's end is closed, or the child has ended and what it started holds it open, or the
-// deadline: false.
+// deadline: false. Time in which nobody was here to look, since this process or the machine was stopped, does not
+// count.
 class reader {
   public:
     reader(int results, int complaints, std::size_t wanted) : files_{results, complaints}, wanted_(wanted) {}
 
-    bool read_until(std::chrono::steady_clock::time_point deadline, pid_t child) {
+    bool read_until(std::chrono::steady_clock::time_point& deadline, pid_t child) {
         bool ended = false;
+        auto looked = std::chrono::steady_clock::now();
         while (files_[0] >= 0) {
             std::array<pollfd, 2> polled = {{{files_[0], POLLIN, 0}, {files_[1], POLLIN, 0}}};
-            const auto left =
-                std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
-                    .count();
+            const auto now = std::chrono::steady_clock::now();
+            if (now - looked > absence) deadline += now - looked;
+            looked = now;
+            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count();
             if (left <= 0) return false;
             const int ready =
-                poll(polled.data(), polled.size(), ended ? 0 : static_cast<int>(std::min<long long>(left, 100)));
+                poll(polled.data(), polled.size(), ended ? 0 : static_cast<int>(std::min<long long>(left, glance)));
             if (ready < 0 && errno != EINTR) return false;
             if (ready == 0 && ended) return true;
             // It may have written its record since the poll: look once more.
@@ -161,7 +167,8 @@ isolated run_isolated(std::span<std::byte> record, std::chrono::nanoseconds limi
     }
     std::uint64_t nonce = 0;
     if (getrandom(&nonce, sizeof nonce, 0) != sizeof nonce) nonce = static_cast<std::uint64_t>(getpid());
-    const auto deadline = std::chrono::steady_clock::now() + limit;
+    adopt_orphans();
+    auto deadline = std::chrono::steady_clock::now() + limit;
     const pid_t child = fork();
     if (child == 0) {
         close(results[0]);
@@ -192,6 +199,7 @@ isolated run_isolated(std::span<std::byte> record, std::chrono::nanoseconds limi
             while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
             }
         running.store(0);
+        const bool alone = end_orphans();
         from.drain_complaints();
         came.complaint = from.complaint();
         const std::vector<char>& bytes = from.results();
@@ -211,6 +219,7 @@ isolated run_isolated(std::span<std::byte> record, std::chrono::nanoseconds limi
                     came.how = isolated::end::completed;
             }
         }
+        if (!alone) came = {.how = isolated::end::failed, .complaint = "a process that the test left does not end"};
     }
     close(results[0]);
     close(complaints[0]);

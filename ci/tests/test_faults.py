@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults while the suite runs: the right status, nothing lost but the test in flight, no process left behind, and what
+is left to do is done by --resume. With the real binary, natively."""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from cmodx_ci import results, tree
+
+binary = tree.binary("native")
+pytestmark = pytest.mark.skipif(not binary.exists(), reason="build/native/cmodx is not built")
+
+# Quick, and with limits that a hang meets soon.
+argv = [str(binary), "run", "SM+imm+same+*", "SM+body+same+*", "SM+imm+flip+*", "--seed", "7", "--budget", "60ms"]
+
+
+def start(output, *more, **popen):
+    return subprocess.Popen(
+        [*argv, "--output", str(output), *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **popen
+    )
+
+
+def lines(output):
+    """The records that are there."""
+    with contextlib.suppress(FileNotFoundError):
+        return [json.loads(line) for line in Path(f"{output}.jsonl").read_text().splitlines()[1:]]
+    return []
+
+
+def until(what, limit_s=30.0):
+    end = time.monotonic() + limit_s
+    while not what() and time.monotonic() < end:
+        time.sleep(0.005)
+    assert what()
+
+
+def children(process):
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == process:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def state(process):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    return "gone"
+
+
+def child_of(run):
+    until(lambda: children(run.pid))
+    return children(run.pid)[0]
+
+
+def finished(output, before):
+    """The document of a run that was resumed."""
+    done = start(output, "--resume", f"{output}.jsonl" if Path(f"{output}.jsonl").exists() else str(output))
+    assert done.wait(120) == 0, done.stderr.read()
+    document = results.read(Path(output))
+    assert document["complete"] and not results.schema_faults(document)
+    assert document["tests"][: len(before)] == before and len(document["tests"]) > len(before)
+    assert {record["status"] for record in document["tests"]} <= {"pass", "seen", "not-seen", "skip"}
+    assert not Path(f"{output}.jsonl").exists()
+    return document
+
+
+def test_kill_9_of_the_runner(tmp_path):
+    output = tmp_path / "out.json"
+    run = start(output)
+    until(lambda: len(lines(output)) >= 2)
+    child = child_of(run)
+    run.kill()
+    run.wait()
+    until(lambda: state(child) in ("gone", "Z"), 5)
+    finished(output, lines(output))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json"]
+
+
+def test_kill_9_of_a_test(tmp_path):
+    output = tmp_path / "out.json"
+    run = start(output)
+    killed = False
+    while run.poll() is None and not killed:
+        for child in children(run.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+                killed = True
+    assert run.wait(120) == 1
+    records = results.read(output)["tests"]
+    ended = [record for record in records if record["status"] != "skip"]
+    assert [r["reason"] for r in ended if r["status"] == "crash"] == ["ended by SIGKILL"]
+    assert all(record["status"] in ("pass", "seen", "not-seen", "crash") for record in ended) and len(ended) > 2
+
+
+def test_a_runner_that_is_stopped_goes_on(tmp_path):
+    output = tmp_path / "out.json"
+    run = start(output, "--time-scale", "0.2")  # a test is hung after a second
+    until(lambda: len(lines(output)) >= 1)
+    run.send_signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    run.send_signal(signal.SIGCONT)
+    assert run.wait(120) == 0, run.stderr.read()
+    assert {record["status"] for record in results.read(output)["tests"]} <= {"pass", "seen", "not-seen", "skip"}
+
+
+def test_a_test_that_is_stopped_is_hung(tmp_path):
+    output = tmp_path / "out.json"
+    run = start(output, "--time-scale", "0.2")
+    os.kill(child_of(run), signal.SIGSTOP)
+    assert run.wait(120) == 1
+    ends = [record["status"] for record in results.read(output)["tests"]]
+    assert ends.count("timeout") == 1 and set(ends) <= {"pass", "seen", "not-seen", "skip", "timeout"}
+
+
+def limited():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12288, 12288))
+
+
+@pytest.mark.parametrize("how", ["full", "limited"])
+def test_no_room_for_the_document(tmp_path, how):
+    room = tmp_path / "room"
+    room.mkdir()
+    if how == "full":
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12k", "none", room], capture_output=True, check=False)
+        if mounted.returncode != 0:
+            pytest.skip("cannot mount a small file system here")
+    try:
+        output = room / "out.json"
+        run = start(output, preexec_fn=limited if how == "limited" else None)
+        assert run.wait(120) == 3
+        said = run.stderr.read()
+        assert "out.json.jsonl: cannot write: " in said and said.count("\n") == 1
+        text = Path(f"{output}.jsonl").read_text()
+    finally:
+        if how == "full":
+            subprocess.run(["umount", room], check=True)
+    # Where there is room again.
+    elsewhere = tmp_path / "out.json"
+    Path(f"{elsewhere}.jsonl").write_text(text)
+    whole = [json.loads(line) for line in text.splitlines()[1:] if line.endswith("}") and text.endswith("\n")]
+    finished(elsewhere, whole)
+
+
+def test_a_closed_pipe(tmp_path):
+    output = tmp_path / "out.json"
+    reader, writer = os.pipe()
+    run = subprocess.Popen(
+        [*argv, "--format", "jsonl", "--output", str(output)], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+    assert run.wait(120) == 3
+    said = run.stderr.read()
+    assert "standard output" in said and said.count("\n") == 1, said
+    assert results.read(output)["complete"]
+
+
+def test_little_memory():
+    """Too little for a trial, enough for the runner: what does not fit is said, and nothing crashes the runner."""
+    limited = ["prlimit", f"--as={48 << 20}", *argv, "--format", "jsonl"]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=120)
+    records = [json.loads(line) for line in done.stdout.splitlines()[1:]]
+    assert done.returncode in (0, 1, 3, 77) and records, done.stderr
+    assert {record["status"] for record in records} <= {"pass", "seen", "not-seen", "skip", "error", "crash"}
+
+
+def test_one_cpu_only(tmp_path):
+    output = tmp_path / "out.json"
+    one = ["taskset", "-c", str(min(os.sched_getaffinity(0))), *argv, "MP.RF+imm+same+po+*", "--output", str(output)]
+    assert subprocess.run(one, capture_output=True, check=False, timeout=120).returncode == 0
+    document = results.read(output)
+    assert document["facts"]["cpus"] == "1"
+    for record in document["tests"]:
+        alone = record["name"].startswith("SM+")
+        assert alone or (record["status"], record["reason"]) == ("skip", "needs 2 CPUs, has 1")
+        assert not alone or record["status"] in ("pass", "seen", "not-seen", "skip")
+
+
+def test_64_executors_on_two_cpus(tmp_path):
+    """As many runs at once: some prove nothing, none sees what is not there, and none hangs."""
+    quick = [str(binary), "run", "MP.RF+imm+same+po+ctrl-cpuid", "--budget", "20ms", "--time-scale", "0.3", "--format", "jsonl"]
+    runs = [subprocess.Popen(quick, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(64)]
+    ends = [json.loads(run.communicate(timeout=120)[0].splitlines()[1])["status"] for run in runs]
+    assert len(ends) == 64 and set(ends) <= {"pass", "error"}
+
+
