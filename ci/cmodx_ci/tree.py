@@ -3,6 +3,7 @@
 
 import os
 import platform
+import shutil
 from pathlib import Path
 
 root = Path(__file__).resolve().parents[2]
@@ -30,6 +31,11 @@ def host_architecture() -> str:
 
 def binary(preset: str) -> Path:
     return build / preset / "cmodx"
+
+
+def copy(to: Path, *but: str) -> None:
+    """The checkout without what was built, and without `but`."""
+    shutil.copytree(root, to, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("build", "__pycache__", *but))
 
 
 def host_cpus() -> list[int]:

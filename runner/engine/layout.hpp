@@ -10,16 +10,22 @@
 
 namespace cmodx {
 
-// Every random choice of a trial, and a hash of them all.
+constexpr std::uint64_t hash_of_choice(std::uint32_t chosen, std::uint64_t hash) {
+    for (int i = 0; i < 4; ++i, chosen >>= 8) hash = (hash ^ (chosen & 0xff)) * 0x100000001b3;
+    return hash;
+}
+
+// The random choices of a batch, and a hash of those that are the same wherever the seed is.
 class chooser {
   public:
     explicit chooser(std::uint64_t seed) : random_(seed) {}
     std::uint32_t operator()(std::uint32_t bound) {
         const std::uint32_t chosen = random_.below(bound);
-        const auto byte = static_cast<std::uint8_t>(chosen);
-        hash_ = fnv(&byte, 1, hash_);
+        hash_ = hash_of_choice(chosen, hash_);
         return chosen;
     }
+    // Of what machines have more or less, such as CPUs.
+    std::uint32_t out_of(std::size_t count) { return random_.below(static_cast<std::uint32_t>(count)); }
     std::uint64_t seed_of_another() { return random_.next(); }
     std::uint64_t hash() const { return hash_; }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runner/engine/layout.hpp"
+
 namespace cmodx {
 namespace {
 
@@ -32,7 +34,9 @@ std::size_t script::place() {
     const std::size_t unit = at.boundary == 0 ? site.alignment : 2u * at.boundary;
     const std::size_t misfit = (2 * unit + unit / 2 * (at.boundary != 0) - site.patch - at.before) % unit;
     const std::size_t room = (extent() - site.size - misfit) / unit;
-    return misfit + unit * choose(static_cast<std::uint32_t>(room));
+    const std::uint32_t chosen = choose(static_cast<std::uint32_t>(room));
+    if (result_->sequence_hash == fnv_basis) result_->sequence_hash = hash_of_choice(chosen, fnv_basis);
+    return misfit + unit * chosen;
 }
 
 void script::aim(std::uint8_t* writable, std::uint8_t* executable, std::size_t size, std::size_t offset) {
@@ -118,12 +122,7 @@ void script::contract(std::int64_t came_to, std::int64_t wanted) {
     if (first) counts_->first.observed = {static_cast<std::uint64_t>(came_to), static_cast<std::uint64_t>(wanted)};
 }
 
-std::uint32_t script::choose(std::uint32_t bound) {
-    const std::uint32_t chosen = random_.below(bound);
-    const auto byte = static_cast<std::uint8_t>(chosen);
-    result_->sequence_hash = fnv(&byte, 1, result_->sequence_hash);
-    return chosen;
-}
+std::uint32_t script::choose(std::uint32_t bound) { return random_.below(bound); }
 
 void script::move_to(std::size_t i) {
     if (!platform::pin(options_->cpus[i % cpus()])) refuse("a thread may not be moved to another CPU");
@@ -255,12 +254,13 @@ void script::trial(const test& t, const trial_options& options) {
     const std::uint64_t begin = platform::nanoseconds();
     test_ = &t;
     options_ = &options;
-    random_ = random_source(options.seed);
+    random_source seeds(options.seed);
     end_ = begin + options.nanoseconds;
     prepare();
     const platform::switches before = platform::context_switches();
     while (result_->refused == nullptr && result_->error == nullptr) {
         if (spent() && result_->batches != 0) break;
+        random_ = random_source(seeds.next());
         once();
         ++result_->batches;
         if (options.enough != 0 && counts_->seen(t.form->seeks[0]) >= options.enough) break;

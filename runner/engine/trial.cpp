@@ -35,7 +35,8 @@ class trial {
         const std::uint64_t begin = platform::nanoseconds();
         test_ = &t;
         options_ = &options;
-        choose_ = chooser(options.seed);
+        // Each batch has a seed of its own, so that what it draws does not depend on how long others took.
+        random_source seeds(options.seed);
         result = {};
         prepare();
         double best_yield = 0;
@@ -45,11 +46,13 @@ class trial {
             if (spent >= options.nanoseconds && result.batches != 0 &&
                 (!result.counts.starved(few) || spent >= options.nanoseconds + options.patience))
                 break;
+            choose_ = chooser(seeds.next());
             arrangement now = draw();
             if (best_yield > 0 && result.batches % 2 == 0) now = best;  // spend the budget where the yield is
             const std::uint64_t wanted_before = wanted();
             const std::uint64_t busy_before = result.busy_nanoseconds;
             run_batch(now, std::min(batch_nanoseconds, options.nanoseconds / 4 + 1'000'000));
+            if (result.batches == 1) result.sequence_hash = choose_.hash();
             const double yield = static_cast<double>(wanted() - wanted_before) /
                                  static_cast<double>(result.busy_nanoseconds - busy_before + 1);
             if (yield > best_yield) {
@@ -59,7 +62,6 @@ class trial {
             if (options.enough != 0 && wanted() >= options.enough && result.batches >= 3) break;
         }
         platform::unmap(stubs_);
-        result.sequence_hash = choose_.hash();
         result.nanoseconds = platform::nanoseconds() - begin;
     }
 
@@ -116,7 +118,7 @@ class trial {
         a.pace = paces[choose_(paces.size())];
         a.instances = choose_(2) == 0 ? 1 : 1 + choose_(most_instances);
         a.acknowledged = choose_(2) == 0 || options_->exclusive || test_->site->generations == 2;
-        a.first_cpu = choose_(static_cast<std::uint32_t>(options_->cpus.size()));
+        a.first_cpu = choose_.out_of(options_->cpus.size());
         if (options_->never_waits) a.acknowledged = false;
         if (options_->pace >= 0) a.pace = static_cast<std::uint32_t>(options_->pace);
         return a;

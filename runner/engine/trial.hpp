@@ -27,7 +27,9 @@ struct trial_result {
     std::uint64_t nanoseconds = 0;
     std::uint64_t busy_nanoseconds = 0;  // inside batches
     std::uint32_t batches = 0;
-    std::uint64_t sequence_hash = fnv_basis;  // of every random choice: equal on every machine for equal seeds
+    // Of pace, sites and places in the first batch, the one that every run has: equal for equal seeds on every machine
+    // of an architecture.
+    std::uint64_t sequence_hash = fnv_basis;
     unsigned observers = 0;
     const char* error = nullptr;    // the harness failed
     const char* refused = nullptr;  // the machine denies something that the test needs

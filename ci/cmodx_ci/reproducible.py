@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ci/reproducible [PRESET…]: builds what is checked out twice, in different folders and without the compiler
+cache, and compares the binaries byte by byte."""
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from . import fault, tree
+from .fault import HarnessFault, UsageFault
+
+_jobs = str(len(os.sched_getaffinity(0)))
+
+
+def _call(argv: list[str], folder: Path) -> None:
+    ended = subprocess.run(
+        argv, cwd=folder, capture_output=True, text=True, check=False, env=os.environ | {"CCACHE_DISABLE": "1"}
+    )
+    if ended.returncode != 0:
+        raise HarnessFault(f"{' '.join(argv)}: {(ended.stdout + ended.stderr)[-600:]}")
+
+
+def built(preset: str, root: Path) -> Path:
+    tree.copy(root)
+    _call(["cmake", "--preset", preset], root)
+    _call(["cmake", "--build", f"build/{preset}", "-j", _jobs, "--target", "cmodx"], root)
+    return root / "build" / preset / "cmodx"
+
+
+def difference(one: bytes, other: bytes) -> str:
+    """Empty if there is none."""
+    if one == other:
+        return ""
+    if len(one) != len(other):
+        return f"{len(one)} and {len(other)} bytes"
+    at = [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    return f"{len(at)} of {len(one)} bytes differ, first at {at[0]:#x}: {one[at[0] : at[0] + 32]!r}"
+
+
+def same(preset: str) -> bool:
+    with tempfile.TemporaryDirectory(prefix="cmodx-reproducible-") as folder:
+        one, other = (built(preset, Path(folder) / name).read_bytes() for name in ("a", "another/place"))
+    differ = difference(one, other)
+    print(f"{preset}: {differ or 'byte-identical, SHA-256 ' + hashlib.sha256(one).hexdigest()}", flush=True)
+    return not differ
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UsageFault(f"{message}; see ci/reproducible --help")
+
+
+def main() -> int:
+    parser = _Parser(prog="ci/reproducible", description=__doc__, allow_abbrev=False)
+    parser.add_argument("presets", nargs="*", metavar="PRESET", help="native if not given")
+    try:
+        presets = parser.parse_args().presets or ["native"]
+        return fault.conformant if all([same(preset) for preset in presets]) else fault.violations
+    except UsageFault as problem:
+        print(f"ci/reproducible: {problem}", file=sys.stderr)
+        return fault.usage
+    except (HarnessFault, OSError) as problem:
+        print(f"ci/reproducible: {problem}", file=sys.stderr)
+        return fault.harness_failed
