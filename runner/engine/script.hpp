@@ -192,34 +192,34 @@ class define_script {
         else
             return {};
     }
-    static consteval bool maps() {
+    static constexpr bool maps() {
         return requires { requires S::maps; };
     }
-    static consteval bool twins() {
+    static constexpr bool twins() {
         return requires { requires S::twins; };
     }
-    static consteval bool steps() {
+    static constexpr bool steps() {
         return !requires { requires S::without_steps; };
     }
-    static consteval unsigned cpus() {
+    static constexpr unsigned cpus() {
         if constexpr (requires { S::cpus; })
             return S::cpus;
         else
             return 1;
     }
-    static consteval relation protocols() {
+    static constexpr relation protocols() {
         if constexpr (requires { S::protocols; })
             return S::protocols;
         else
             return S::between;
     }
-    static consteval std::string_view with_step() {
+    static constexpr std::string_view with_step() {
         if constexpr (requires { S::with_step; })
             return S::with_step;
         else
             return {};
     }
-    static consteval std::string_view site() {
+    static constexpr std::string_view site() {
         if constexpr (requires { S::site; })
             return S::site;
         else
