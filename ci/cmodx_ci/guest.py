@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from . import console, fault, initramfs, process, results, tree
@@ -175,16 +176,20 @@ def _document(lines: Path, began: float) -> results.Document | None:
     return document
 
 
-def _with_kernel(machine: Machine, binary: Path, asked: Words, work: Path) -> tuple[list[str], list[bytes]]:
+def _with_kernel(
+    machine: Machine, binary: Path, asked: Words, work: Path, beside: Mapping[str, bytes]
+) -> tuple[list[str], list[bytes]]:
     left = [*asked.left, "--resume", "/resume"] if asked.resume else [*asked.left]
-    more = {"arguments": "".join(word + "\0" for word in left).encode()}
+    more = {**beside, "arguments": "".join(word + "\0" for word in left).encode()}
     if asked.resume:
         more["resume"] = Path(asked.resume).read_bytes()
     initramfs.write(binary, work / "initrd", more)
     return machine.guest.command(machine.launch, work), []
 
 
-def _bare(machine: Machine, binary: Path, asked: Words, work: Path) -> tuple[list[str], list[bytes]]:
+def _bare(
+    machine: Machine, binary: Path, asked: Words, work: Path, _: Mapping[str, bytes]
+) -> tuple[list[str], list[bytes]]:
     """An image has no files: of an earlier run, what is left to do is its command line, and the rest is kept here."""
     left, kept = list(asked.left), []
     if asked.resume:
@@ -198,12 +203,15 @@ def _bare(machine: Machine, binary: Path, asked: Words, work: Path) -> tuple[lis
     return machine.guest.bare_command(machine.launch, binary, " ".join(left), work), kept
 
 
-def run(machine: Machine, binary: Path, words: Sequence[str]) -> int:
-    """The exit code of the binary; 1 if the guest ended before it, 77 if it is only a probe that did not start."""
+def run(
+    machine: Machine, binary: Path, words: Sequence[str], beside: Mapping[str, bytes] = MappingProxyType({})
+) -> int:
+    """The exit code of the binary; 1 if the guest ended before it, 77 if it is only a probe that did not start.
+    `beside`: files for it in a guest that has a kernel."""
     asked = taken_apart(words)
     with tempfile.TemporaryDirectory(prefix="cmodx-guest.") as folder:
         work = Path(folder)
-        argv, kept = (_bare if machine.bare else _with_kernel)(machine, binary, asked, work)
+        argv, kept = (_bare if machine.bare else _with_kernel)(machine, binary, asked, work, beside)
         # Whatever ends this process ends the guest with it.
         argv = ["setpriv", "--pdeathsig", "KILL", *argv]
         if asked.cpus:

@@ -14,6 +14,14 @@ _image = "debian:12"
 _weekly = "17 4 * * 0"
 # Emulation of a guest's kernel takes more than the first part of ci/setup.
 _setup = {"native": "user", "user": "user", "system": "system", "bare": "system"}
+# What puts the suite on trial and takes too long for every change: the part of ci/setup, and the command.
+_trials = {
+    "mutants": ("user", "ci/mutants"),
+    "fuzz": ("user", "ci/fuzz 60"),
+    "lint": ("user", "ci/lint"),
+    "reproducible": ("user", "ci/reproducible"),
+    "selftests": ("system", "ci/selftests"),
+}
 
 
 def on_any_host(machines: list[Machine]) -> list[Machine]:
@@ -50,6 +58,20 @@ def github(machines: list[Machine]) -> str:
             build/junit.xml
 """
 
+    def trial(name: str, setup: str, command: str) -> str:
+        return f"""\
+  {name}:
+    if: github.event.schedule == '{_weekly}'
+    runs-on: ubuntu-latest
+    container: {_image}
+    timeout-minutes: 120
+    steps:
+      - uses: actions/checkout@v4
+      - run: ci/setup {setup}
+      - run: {command}
+"""
+
+    trials = "".join(trial(name, *how) for name, how in _trials.items())
     return f"""\
 # SPDX-License-Identifier: Apache-2.0
 # {_written}
@@ -71,15 +93,7 @@ jobs:
     steps:
       - uses: actions/checkout@v4
       - run: ci/test
-  mutants:
-    if: github.event.schedule == '{_weekly}'
-    runs-on: ubuntu-latest
-    container: {_image}
-    timeout-minutes: 120
-    steps:
-      - uses: actions/checkout@v4
-      - run: ci/setup
-      - run: ci/mutants
+{trials}\
 {job("quick", "github.event_name != 'schedule'", "quick", [m for m in machines if m.default])}\
 {job("nightly", f"github.event_name == 'schedule' && github.event.schedule != '{_weekly}'", "default", machines)}"""
 
@@ -112,6 +126,17 @@ def gitlab(machines: list[Machine]) -> str:
       junit: build/junit.xml
 """
 
+    def trial(name: str, setup: str, command: str) -> str:
+        return f"""\
+{name}:
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "schedule" && $WEEKLY
+  script:
+    - ci/setup {setup}
+    - {command}
+"""
+
+    trials = "\n".join(trial(name, *how) for name, how in _trials.items())
     return f"""\
 # SPDX-License-Identifier: Apache-2.0
 # {_written}
@@ -125,16 +150,10 @@ test:
   script:
     - ci/test
 
-# Wants a schedule of its own with the variable MUTANTS, once a week.
-mutants:
-  rules:
-    - if: $CI_PIPELINE_SOURCE == "schedule" && $MUTANTS
-  script:
-    - ci/setup
-    - ci/mutants
-
+# The next want a schedule of their own with the variable WEEKLY.
+{trials}
 {job("quick", '$CI_PIPELINE_SOURCE != "schedule"', "quick", [m for m in machines if m.default])}
-{job("nightly", '$CI_PIPELINE_SOURCE == "schedule" && $MUTANTS == null', "default", machines)}"""
+{job("nightly", '$CI_PIPELINE_SOURCE == "schedule" && $WEEKLY == null', "default", machines)}"""
 
 
 def recipes() -> dict[Path, str]:
