@@ -39,6 +39,15 @@ std::string contents_of(const std::filesystem::path& file) {
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// CPUs that `maxcpus=` left asleep while the kernel came up.
+void wake_cpus() {
+    std::error_code none;
+    for (const auto& cpu : std::filesystem::directory_iterator("/sys/devices/system/cpu", none)) {
+        const std::filesystem::path online = cpu.path() / "online";
+        if (std::filesystem::exists(online, none) && contents_of(online) == "0\n") std::ofstream(online) << "1";
+    }
+}
+
 int open_port() {
     std::error_code none;
     for (int i = 0; i < port_tries; ++i) {
@@ -96,6 +105,7 @@ std::vector<std::string> become_init() {
         mount_at("/tmp", "tmpfs");
         std::vector<std::string> arguments = guest_arguments(contents_of("/arguments"));
         arguments.insert(arguments.begin(), "/init");
+        wake_cpus();
         const int port = open_port();
         const pid_t suite = fork();
         if (suite < 0) throw wrong("fork");
