@@ -121,9 +121,13 @@ enum class field : std::uint8_t {
     end,
     flag,   // address of a 32-bit flag
     value,  // what store_flag publishes
+
+    interrupt = site + 14,  // behind those of both locations: address of void (), which interrupts all other CPUs
 };
 inline constexpr std::size_t fields_per_location = 7;
-inline constexpr std::size_t frame_words = static_cast<std::size_t>(field::site) + locations * fields_per_location;
+inline constexpr std::size_t frame_words = static_cast<std::size_t>(field::interrupt) + 1;
+static_assert(static_cast<std::size_t>(field::interrupt) ==
+              static_cast<std::size_t>(field::site) + locations * fields_per_location);
 
 // Index, in words, of a field of a location; `f` is one of site … value.
 constexpr std::size_t word_of(field f, location x) { return static_cast<std::size_t>(f) + x * fields_per_location; }
@@ -137,6 +141,14 @@ struct step {
     std::string_view needs;    // key of the fact that must be "1" for the step to run here; empty: always there
     void (*emit)(code_buffer& code, location x);
 };
+
+// Whether it is only for where no operating system is, or only for where one is.
+constexpr bool is_privileged(const step& s) { return s.needs == "privileged" || s.needs == "sbi"; }
+constexpr bool is_system_call(const step& s) {
+    for (const std::string_view of : {"linux", "membarrier_sync_core", "cacheflush", "flush_icache", "prctl_icache"})
+        if (s.needs == of) return true;
+    return false;
+}
 
 // ---------------------------------------------------------------------------------------------------------------
 // Sites: the pieces of code that are modified. Executed whole, generation g of a site returns token(g mod

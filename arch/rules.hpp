@@ -41,7 +41,15 @@ inline constexpr effects moved = 1u << 18;            // the thread may go on on
 inline constexpr effects follows = 1u << 19;          // the kernel synchronizes a thread that it moves
 inline constexpr effects guarded = 1u << 20;          // a breakpoint stands in place of the instruction meanwhile
 inline constexpr effects copied = 1u << 21;           // the page becomes another, with the same contents
-inline constexpr effects never = 1u << 31;            // what no step does
+inline constexpr effects predict = 1u << 22;          // branch predictors invalidate
+inline constexpr effects remapped = 1u << 23;  // the address comes to mean other memory, or may be used otherwise
+inline constexpr effects forget = 1u << 24;    // translations of the address are invalidated
+inline constexpr effects by_turns = 1u << 25;  // an executor is interrupted, or synchronizes itself: not both
+// The same as invalidate, predict and forget, for the CPU alone that does it.
+inline constexpr effects invalidate_here = 1u << 26;
+inline constexpr effects predict_here = 1u << 27;
+inline constexpr effects forget_here = 1u << 28;
+inline constexpr effects never = 1u << 31;  // what no step does
 }  // namespace effect
 
 // A set of the members of an enumeration.
@@ -120,6 +128,13 @@ struct step_list {
     constexpr operator std::span<const std::string_view>() const { return {names.data(), count}; }
 };
 
+// What a protocol is for; most modify code.
+enum class purpose : std::uint8_t {
+    code,
+    translation,  // what lies at an address, or how it may be used, is changed in the page tables
+    by_turns,     // as code, for executors of whom those alone are interrupted who may be running it
+};
+
 // A way to write a requirement down in steps, from which tests are made. That a sufficient one is sufficient is not
 // stated here: the statements say so, and tests/protocols_test.cpp holds the two against each other.
 struct protocol {
@@ -131,6 +146,7 @@ struct protocol {
     origin from;
     step_list writer;
     step_list executor = "";
+    purpose use = purpose::code;
 };
 
 struct architecture_rules {
@@ -140,7 +156,7 @@ struct architecture_rules {
     std::span<const protocol> protocols;
     std::string_view twin_site;   // its execution while it is modified is defined: fit for leaving steps out
     bool loads_in_order = false;  // the hand-over needs no order of its own (x86: total store order)
-    bool sync_waits = false;      // synchronization waits for earlier loads (riscv: FENCE.I; not so ISB)
+    bool sync_waits = false;      // synchronization waits for earlier loads (riscv: FENCE.I, SFENCE.VMA; not so ISB)
 };
 
 }  // namespace cmodx

@@ -130,7 +130,13 @@ class timeline {
             return;
         }
         if (thread != fetcher_) what &= ~effect::sync;
-        if (thread == fetcher_) what &= ~effect::sync_others;
+        if (thread == fetcher_) {
+            what &= ~effect::sync_others;
+            // What a CPU does for itself alone counts for the one that runs the code.
+            if ((what & effect::invalidate_here) != 0) what |= effect::invalidate;
+            if ((what & effect::predict_here) != 0) what |= effect::predict;
+            if ((what & effect::forget_here) != 0) what |= effect::forget;
+        }
         events_[size_++] = {what, thread, strength, source};
     }
 
@@ -180,7 +186,7 @@ class timeline {
         if (any(effect::loads_done, begin, at, weakest)) return true;
         for (std::size_t i = begin; i < at; ++i)
             if (is(i, effect::branch, weakest) && any(effect::sync, i + 1, at + 1, weakest)) return true;
-        if (rules_.sync_waits && any(effect::sync, begin, at + 1, weakest)) return true;
+        if (rules_.sync_waits && any(effect::sync | effect::forget, begin, at + 1, weakest)) return true;
         if (is(at, effect::clean, weakest)) return any(effect::order_clean, begin, at, weakest);
         // The code that reads the data does not depend on the flag, but where it is may.
         const effects orders =

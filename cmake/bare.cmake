@@ -20,7 +20,7 @@ target_compile_options(cmodx_bare PRIVATE -fno-pic -fno-stack-protector -fno-asy
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit>)
 # Loops of memcpy must not become calls of memcpy.
 set_source_files_properties(runner/bare/support.cpp PROPERTIES COMPILE_OPTIONS "-fno-builtin;-fno-tree-loop-distribute-patterns")
-set_source_files_properties(runner/bare/trap.cpp ${boot}/machine.cpp PROPERTIES COMPILE_OPTIONS "${bare_trap_options}")
+set_source_files_properties(runner/bare/trap.cpp runner/bare/calls.cpp ${boot}/machine.cpp PROPERTIES COMPILE_OPTIONS "${bare_trap_options}")
 target_link_options(cmodx_bare PRIVATE -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none
   -Wl,-T,${boot}/image.ld -Wl,--no-warn-rwx-segments)
 # Of the C++ library only the balancing of trees, which calls nothing: all else is defined in runner/bare/support.cpp, and

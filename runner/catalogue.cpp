@@ -37,6 +37,23 @@ class builder {
         return (form.by_script->needs == "bare") == (where_ == ground::bare);
     }
 
+    // Whether some step is one that `is`.
+    template <class Is>
+    bool has(const protocol& p, Is is) const {
+        for (const step_list* list : {&p.writer, &p.executor})
+            for (const step* s : find(*list))
+                if (is(*s)) return true;
+        return false;
+    }
+    // Steps of a kernel are for where there is no other.
+    bool has_ground(const protocol& p) const { return where_ == ground::bare || !has(p, is_privileged); }
+    bool suits(const protocol& p, const scripted& script) const {
+        if (p.use != script.use || !has_ground(p)) return false;
+        if (script.needs == "bare" && has(p, is_system_call)) return false;
+        if (!script.by_step.empty() && !has(p, [&](const step& s) { return s.name == script.by_step; })) return false;
+        return !has(p, [&](const step& s) { return s.name == script.never_by; });
+    }
+
     // Whether the manual leaves it to chance what happens when the site is executed while it is modified, whatever
     // the machine: Arm's list of instructions that may be.
     bool out_of_class(const site_layout& site) const {
@@ -106,6 +123,7 @@ class builder {
         std::vector<test_case> whole;
         for (const protocol& p : on_.rules->protocols) {
             if (!script.steps || p.between != script.protocols || p.from != protocol::origin::sufficient) continue;
+            if (!suits(p, script)) continue;
             if (whole.size() == most) break;
             test_case t = bare(form, site, path, origin::sufficient);
             t.writer = find(p.writer);
@@ -134,6 +152,7 @@ class builder {
             for (const protocol& p : on_.rules->protocols) {
                 if (p.between != between || (p.from == protocol::origin::sufficient) != (from == origin::sufficient))
                     continue;
+                if (p.use != purpose::code || !has_ground(p)) continue;
                 if (from == origin::practice && (!twins || (common && !form.everywhere))) continue;
                 if (whole.size() >= most) break;
                 test_case t = bare(form, site, path, from);

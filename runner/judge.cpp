@@ -67,7 +67,8 @@ std::vector<ruled_witness> rule(const test_case& t, std::span<const fact> facts)
 
 bool must_be_exclusive(const test_case& t, std::span<const fact> facts) {
     if (t.form->between != relation::cross_thread || (!t.form->waits && t.form->by_script == nullptr)) return false;
-    if (t.path == mapping::flip || t.form->by_script != nullptr) return true;
+    if (t.form->by_script != nullptr) return !t.form->by_script->runs_meanwhile;
+    if (t.path == mapping::flip) return true;
     question q = ask(t, {}, {}, facts);
     q.between = relation::concurrent;
     return judge(*t.on->rules, q).ruling != verdict::forbidden;

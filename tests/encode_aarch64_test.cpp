@@ -257,6 +257,9 @@ TEST_F(encode_aarch64, system) {
     constexpr word should_be_one = 0x1f;  // Rt
     check(ic_ialluis(), "ic ialluis", should_be_one);
     check(ic_iallu(), "ic iallu", should_be_one);
+    check(tlbi_vmalle1is(), "tlbi vmalle1is", should_be_one);
+    for (std::uint32_t bits = 0; bits < 16; ++bits) check(msr_daifset(bits), join("msr daifset, #", bits));
+    check(eret(), "eret");
     for (std::uint8_t i = 0; i < 32; ++i) {
         const auto r = static_cast<xreg>(i);
         check(dc_ivac(r), join("dc ivac, ", name(r)));
@@ -269,6 +272,18 @@ TEST_F(encode_aarch64, system) {
         check(mrs(r, system_register::cntfrq_el0), join("mrs ", name(r), ", cntfrq_el0"));
         check(mrs(r, system_register::cntvct_el0), join("mrs ", name(r), ", cntvct_el0"));
         check(mrs(r, system_register::midr_el1), join("mrs ", name(r), ", midr_el1"));
+        check(tlbi_vaae1is(r), join("tlbi vaae1is, ", name(r)));
+        check(tlbi_aside1is(r), join("tlbi aside1is, ", name(r)));
+        const std::pair<system_register, const char*> privileged[] = {
+            {system_register::ttbr0_el1, "ttbr0_el1"}, {system_register::spsr_el1, "spsr_el1"},
+            {system_register::elr_el1, "elr_el1"},     {system_register::spsel, "spsel"},
+            {system_register::daif, "daif"},
+        };
+        for (const auto& [reg, text] : privileged) {
+            check(mrs(r, reg), join("mrs ", name(r), ", ", text));
+            check(msr(reg, r), join("msr ", text, ", ", name(r)));
+        }
+        check(mrs(r, system_register::currentel), join("mrs ", name(r), ", currentel"));
     }
 }
 

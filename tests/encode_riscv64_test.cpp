@@ -67,6 +67,8 @@ constexpr struct {
     {cmodx::riscv64::pause(), 0x0100000f, "pause"},
     {ecall(), 0x00000073, "ecall"},
     {ebreak(), 0x00100073, "ebreak"},
+    {sfence_vma(x(0), x(0)), 0x12000073, "sfence.vma"},
+    {sfence_vma(x(10), x(11)), 0x12b50073, "sfence.vma a0,a1"},
     {nop(), 0x00000013, "nop"},
     {lr_w(x(10), x(11), order::relaxed), 0x1005a52f, "lr.w a0,(a1)"},
     {lr_d(x(10), x(11), order::acquire), 0x1405b52f, "lr.d.aq a0,(a1)"},

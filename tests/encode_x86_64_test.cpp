@@ -167,7 +167,7 @@ void add_memory(samples& s) {
         one_place emit;
     } singles[] = {
         {"call qword ptr ", call_m64}, {"jmp qword ptr ", jmp_m64},          {"clflush byte ptr ", clflush},
-        {"clwb byte ptr ", clwb},      {"clflushopt byte ptr ", clflushopt},
+        {"clwb byte ptr ", clwb},      {"clflushopt byte ptr ", clflushopt}, {"invlpg byte ptr ", invlpg},
     };
     for (unsigned b = 0; b < 16; ++b) {
         for (const std::int32_t displacement : edges) {
@@ -227,8 +227,16 @@ void add_the_rest(samples& s) {
         {"sfence", sfence},
         {"cpuid", cpuid},
         {"rdtscp", rdtscp},
+        {"wbinvd", wbinvd},
     };
     for (const auto& f : fixed) s.add(f.text, f.emit);
+    for (unsigned n = 0; n < 16; ++n)
+        for (const unsigned cr : {0u, 2u, 3u, 4u}) {
+            const reg r{static_cast<std::uint8_t>(n)};
+            const std::string name = "cr" + std::to_string(cr);
+            s.add(std::string("mov ") + r64[n] + ", " + name, mov_r64_cr, r, cr);
+            s.add("mov " + name + ", " + r64[n], mov_cr_r64, cr, r);
+        }
     const char* nops[] = {"nop",
                           "nop",
                           "nop dword ptr [rax]",
@@ -291,7 +299,7 @@ TEST(encode_x86_64, the_shortest_form_is_chosen) {
 
 // A bit that changes the bytes but not the meaning: in a REX one that names no register or a size that is fixed, the
 // direction of an operation of a register with itself, the scale of an absent index, ModRM.rm of a fence, ModRM.reg of
-// a NOP and the opcodes 0F 18 to 0F 1F, which are NOPs too.
+// a NOP and the opcodes 0F 18 to 0F 1F, which are NOPs too, ModRM.mod of a MOV of a control register.
 bool ignored(const sample& s, std::size_t at, unsigned bit) {
     const auto byte = [&](std::size_t i) { return i < s.bytes.size() ? s.bytes[i] : 0u; };
     const bool rex = at <= 1 && (byte(at) & 0xf0) == 0x40;
@@ -300,7 +308,8 @@ bool ignored(const sample& s, std::size_t at, unsigned bit) {
     const bool fence = at == 2 && byte(0) == 0x0f && byte(1) == 0xae && byte(2) >= 0xe8 && bit < 3;
     const bool nop = at >= 1 && ((byte(at - 1) == 0x0f && byte(at) == 0x1f && bit < 3) ||
                                  (at >= 2 && byte(at - 2) == 0x0f && byte(at - 1) == 0x1f && bit >= 3 && bit < 6));
-    return (rex && bit < 4) || direction || scale || fence || nop;
+    const bool control = at >= 2 && byte(at - 2) == 0x0f && (byte(at - 1) & 0xfd) == 0x20 && bit >= 6;
+    return (rex && bit < 4) || direction || scale || fence || nop || control;
 }
 
 TEST(encode_x86_64, a_wrong_bit_is_caught) {

@@ -46,14 +46,19 @@ TEST(verdict, protocols_are_made_of_steps_and_are_what_they_claim) {
                 }
             // Where threads meet without a flag to wait for, on the site that may run while it changes.
             const bool waits = p.between == relation::same_thread || p.between == relation::cross_thread;
+            // What the shapes imply that the protocol is for.
+            names writer(p.writer.begin(), p.writer.end());
+            names executor(p.executor.begin(), p.executor.end());
+            if (p.use == purpose::translation) writer.insert(writer.begin(), "remap");
+            if (p.use == purpose::by_turns) executor.insert(executor.begin(), "by_turns");
             const auto forbids = [&](const facts& f) {
                 return judge(*a.rules, {p.between,
                                         waits ? "imm" : a.rules->twin_site,
                                         {},
                                         4,
                                         mapping::same,
-                                        p.writer,
-                                        p.executor,
+                                        writer,
+                                        executor,
                                         waits,
                                         sought(p.between),
                                         f})

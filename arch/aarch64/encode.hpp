@@ -29,6 +29,12 @@ enum class barrier : std::uint8_t {
 // op0:op1:CRn:CRm:op2, as it stands in bits 20 to 5 of MRS.
 enum class system_register : std::uint16_t {
     midr_el1 = 0xc000,
+    ttbr0_el1 = 0xc100,
+    spsr_el1 = 0xc200,
+    elr_el1 = 0xc201,
+    spsel = 0xc210,
+    currentel = 0xc212,
+    daif = 0xda11,
     ctr_el0 = 0xd801,
     dczid_el0 = 0xd807,
     cntfrq_el0 = 0xdf00,
@@ -337,9 +343,14 @@ constexpr word dc_civac(xreg rt) { return 0xd50b7e20 | at_d(rt); }
 constexpr word ic_ialluis() { return 0xd508711f; }
 constexpr word ic_iallu() { return 0xd508751f; }
 constexpr word ic_ivau(xreg rt) { return 0xd50b7520 | at_d(rt); }
+constexpr word tlbi_vmalle1is() { return 0xd508831f; }
+constexpr word tlbi_aside1is(xreg rt) { return 0xd5088340 | at_d(rt); }
+constexpr word tlbi_vaae1is(xreg rt) { return 0xd5088360 | at_d(rt); }
 
 constexpr word mrs(xreg rt, system_register from) {
     return 0xd5200000 | static_cast<std::uint32_t>(from) << 5 | at_d(rt);
 }
+constexpr word msr(system_register to, xreg rt) { return 0xd5000000 | static_cast<std::uint32_t>(to) << 5 | at_d(rt); }
+constexpr word msr_daifset(std::uint32_t imm4) { return 0xd50340df | at(imm4, 4, 8); }
 
 }  // namespace cmodx::aarch64

@@ -18,6 +18,11 @@ inline constexpr std::string_view model =
     "al., "
     "\"ARMv8-A system semantics: instruction fetch in relaxed architectures\", ESOP 2020";
 inline constexpr std::string_view memory_model = "Arm ARM DDI0487, \"Definition of the Arm memory model\" (B2.3)";
+inline constexpr std::string_view translation =
+    "Arm ARM DDI0487, \"TLB maintenance requirements and the TLB maintenance instructions\" (D8.17; D5.10 in older "
+    "editions)";
+inline constexpr std::string_view asids =
+    "Arm ARM DDI0487, \"Use of ASIDs and VMIDs to reduce TLB maintenance requirements\" (D8.16)";
 inline constexpr std::string_view linux_flush = "Linux 6.12, arch/arm64/mm/flush.c";
 inline constexpr std::string_view linux_switch = "Linux 6.12, arch/arm64/kernel/process.c, __switch_to";
 inline constexpr std::string_view membarrier_header =
@@ -62,6 +67,19 @@ inline constexpr action actions[] = {
     {.step = "syscall", .does = {effect::sync}, .when = "exs!=1"},
     {.step = "sigreturn", .does = {effect::sync}, .when = "exs!=1"},
     {"migrate", {effect::moved, detail::dsb, effect::sync}, basis::kernel_impl, linux_switch},
+    {.step = "eret", .does = {effect::sync}, .when = "exs!=1"},
+    // All addresses, hence those of aliases: on this PE, or on all of the inner shareable domain.
+    {"ic.iallu", {effect::invalidate_here}},
+    {"ic.ialluis", {effect::invalidate}},
+    {"tlbi", {effect::forget}},
+    {"tlbi.asid", {effect::forget}},
+    // A DSB before the interrupt is sent; an ISB in the handler.
+    {"ipi", {detail::dsb, effect::sync_others}},
+    {"remap", {effect::remapped}},
+    {"by_turns", {effect::by_turns}},
+    {"switch_asid", {effect::remapped, detail::dsb, effect::forget, detail::dsb, effect::sync}, basis::arch_text, asids},
+    {"switch_space", {effect::remapped, detail::dsb, effect::sync}},
+    {"wake", {}},  // WFI is none of the events that synchronize the context, and the interrupt is not taken yet
     {"membarrier", {detail::dmb | effect::stores_done}, basis::kernel_abi, membarrier_header},
     {.step = "membarrier", .does = {effect::sync_others}, .strength = basis::kernel_abi, .source = membarrier_header,
      .paths = one_process},
@@ -104,6 +122,16 @@ inline constexpr chain maintained_by_alias_idc{
     synchronized,
     executed};
 
+// Some are interrupted after the maintenance, and the others synchronize themselves when they come.
+inline constexpr need interrupted{.what = sync_others, .after = complete};
+inline constexpr chain by_turns_maintained{store, cleaned, invalidated, interrupted, {.what = sync}, executed};
+inline constexpr chain by_turns_idc{
+    store, {.what = invalidate, .after = stores_done, .published = complete}, interrupted, {.what = sync}, executed};
+inline constexpr chain by_turns_idc_dic{store, {.what = sync_others, .after = stores_done}, {.what = sync}, executed};
+// The store is that to the page tables.
+inline constexpr chain retranslated{
+    store, {.what = forget, .after = stores_done, .published = complete}, synchronized, executed};
+
 inline constexpr chain read_in_order{store, {.what = fetch}};
 
 // Fetches are in program order: what the writer completed before the second store needs no synchronization after.
@@ -143,6 +171,27 @@ inline constexpr statement statements[] = {
     {.holds = detail::races_outside_class, .ruling = verdict::unpredictable, .strength = basis::arch_text,
      .source = concurrent_modification,
      .reason = "the instruction runs while it is modified and is not in the class for which that is defined"},
+
+    {.between = handed_over, .seen = not_new, .with = effect::remapped, .found = detail::retranslated,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = translation,
+     .reason = "the old translation was invalidated, and the executing thread then synchronized its context"},
+    {.seen = not_new, .with = effect::remapped,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = translation,
+     .reason = "a TLB may hold the old translation until it is invalidated and the context is synchronized"},
+    {.between = handed_over, .seen = not_new, .with = effect::by_turns, .found = detail::by_turns_maintained,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
+     .reason = "maintained, and every thread was interrupted then, or synchronized its context when it came"},
+    {.between = handed_over, .seen = not_new, .when = "idc=1", .with = effect::by_turns, .found = detail::by_turns_idc,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
+     .reason = "maintained, and every thread was interrupted then, or synchronized its context when it came"},
+    {.between = handed_over, .seen = not_new, .when = "idc=1,dic=1", .with = effect::by_turns,
+     .found = detail::by_turns_idc_dic,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
+     .reason = "complete, and every thread was interrupted then, or synchronized its context when it came"},
+    {.seen = not_new, .with = effect::by_turns,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = synchronization,
+     .reason = "a thread that was not interrupted synchronizes its context only when it comes, and one that was there "
+               "only by the interrupt"},
 
     {.between = handed_over, .seen = not_new, .with = effect::copied, .found = detail::maintained,
      .ruling = verdict::forbidden, .strength = basis::kernel_impl, .source = linux_flush,
@@ -267,6 +316,19 @@ inline constexpr protocol protocols[] = {
     {relation::fetch_to_data, protocol::origin::sufficient, "dmb.ishst"},
     {relation::data, protocol::origin::sufficient, "dmb.ishst", "dmb.ishld"},
     {relation::data, protocol::origin::sufficient, "stlr", "acq"},
+    {relation::cross_thread, protocol::origin::sufficient, "dc.cvau-dsb.ish-ic.ivau-dsb.ish-ipi", "ctrl"},
+    {relation::cross_thread, protocol::origin::sufficient, "dc.cvau-dsb.ish-ic.ialluis-dsb.ish", "ctrl-isb"},
+    {relation::cross_thread, protocol::origin::sufficient, "dc.cvau-dsb.ish", "ctrl-isb-ic.iallu-dsb.ish-isb"},
+    {relation::cross_thread, protocol::origin::sufficient, "dc.cvau-dsb.ish-ic.ivau-dsb.ish", "ctrl-eret"},
+    {relation::cross_thread, protocol::origin::practice, "ipi", "ctrl"},
+    {relation::two_locations, protocol::origin::sufficient, "dc.cvau-dsb.ish-ic.ivau-dsb.ish-ipi"},
+    {relation::same_thread, protocol::origin::sufficient, "dc.cvau-dsb.ish-ic.iallu-dsb.ish-eret"},
+    {relation::cross_thread, protocol::origin::sufficient, "dsb.ishst-tlbi-dsb.ish", "ctrl-isb", purpose::translation},
+    {relation::cross_thread, protocol::origin::sufficient, "dsb.ishst-tlbi.asid-dsb.ish", "ctrl-isb",
+     purpose::translation},
+    {relation::cross_thread, protocol::origin::sufficient, "dsb.ishst-tlbi-dsb.ish-ipi", "ctrl", purpose::translation},
+    {relation::cross_thread, protocol::origin::sufficient, "dc.cvau-dsb.ish-ic.ivau-dsb.ish-ipi", "ctrl-isb",
+     purpose::by_turns},
 };
 // clang-format on
 

@@ -52,6 +52,25 @@ constexpr void addr(code_buffer& code, location x) {
 // getpid(): a system call that does nothing but enter the kernel and return; its result is not an error's.
 constexpr void trivial_system_call(code_buffer& code, location) { append(code, movz(x8, 172), svc(0)); }
 
+// Every other CPU takes an interrupt, whose handler ends in an ISB, and has answered when this is over.
+constexpr void ipi(code_buffer& code, location) { append(code, load(x1, field::interrupt), blr(x1)); }
+
+// The page of the first byte and that of the last, by whatever ASID.
+constexpr void tlbi(code_buffer& code, location x) {
+    append(code, load(x0, field::begin, x), load(x1, field::end, x), sub(x1, x1, 1));
+    append(code, lsr(x0, x0, 12), lsr(x1, x1, 12), tlbi_vaae1is(x0), tlbi_vaae1is(x1));
+}
+constexpr void tlbi_asid(code_buffer& code, location) {
+    append(code, mrs(x0, system_register::ttbr0_el1), lsr(x0, x0, 48), lsl(x0, x0, 48), tlbi_aside1is(x0));
+}
+
+// To the next instruction, in the state that this is. No interrupt may come between what it returns by and ERET.
+constexpr void exception_return(code_buffer& code, location) {
+    append(code, mrs(x0, system_register::daif), msr_daifset(2), mrs(x1, system_register::currentel), orr(x0, x0, x1));
+    append(code, mrs(x1, system_register::spsel), orr(x0, x0, x1), msr(system_register::spsr_el1, x0));
+    append(code, adr(x0, 12), msr(system_register::elr_el1, x0), eret());
+}
+
 // After DC and IC stands a DSB: neither is complete before one (DDI0487 B2.7.4.2 "Synchronization and coherency
 // issues between data and instruction accesses").
 // clang-format off
@@ -78,6 +97,12 @@ inline constexpr step steps[] = {
     {"ctrl", "A conditional branch to the next instruction that depends on the flag last loaded.", "", words<cbz(last_flag, 4)>},
     {"addr", "Makes the address of the site depend on the flag last loaded.", "", addr},
     {"syscall", "Makes a system call that does nothing (getpid).", "linux", trivial_system_call},
+    {"ic.iallu", "Invalidates all of this CPU's instruction caches to the point of unification.", "privileged", words<ic_iallu()>},
+    {"ic.ialluis", "Invalidates all instruction caches of the inner shareable domain to the point of unification.", "privileged", words<ic_ialluis()>},
+    {"tlbi", "Invalidates the translations of the range by whatever ASID, for the inner shareable domain (VAAE1IS).", "privileged", tlbi},
+    {"tlbi.asid", "Invalidates all translations of the current ASID, for the inner shareable domain (ASIDE1IS).", "privileged", tlbi_asid},
+    {"eret", "Returns from an exception to the next instruction.", "privileged", exception_return},
+    {"ipi", "Interrupts every other CPU, which synchronizes its context, and waits until all have.", "privileged", ipi},
 };
 // clang-format on
 

@@ -15,8 +15,13 @@ inline constexpr std::string_view synchronization =
     "(E2.5.3.2)";
 inline constexpr std::string_view memory_model =
     "Arm ARM DDI0406C.d, \"Memory types and attributes and the memory order model\" (A3.5); DDI0487 E2.3";
+inline constexpr std::string_view translation =
+    "Arm ARM DDI0406C.d, \"TLB maintenance requirements\" (B3.10) and \"Requirements for branch predictor maintenance "
+    "operations\" (B2.2.9)";
 inline constexpr std::string_view linux_cacheflush =
     "Linux 6.12, arch/arm/kernel/traps.c, do_cache_op: __ARM_NR_cacheflush";
+inline constexpr std::string_view clear_cache_manual =
+    "GCC manual, \"__builtin___clear_cache\": here the system call cacheflush";
 inline constexpr std::string_view linux_pte = "Linux 6.12, arch/arm/mm/flush.c, __sync_icache_dcache";
 inline constexpr std::string_view linux_switch = "Linux 6.12, arch/arm/include/asm/switch_to.h";
 inline constexpr std::string_view membarrier_header =
@@ -35,19 +40,37 @@ inline constexpr effects dsb = dmb | complete | stores_done | loads_done;
 inline constexpr action actions[] = {
     // Entry to the kernel synchronizes the context; so does the ISB at the end, of the calling thread only.
     {"cacheflush",
-     {effect::sync, effect::clean, detail::dsb, effect::invalidate, detail::dsb, effect::sync},
+     {effect::sync, effect::clean, detail::dsb, effect::invalidate},
      basis::kernel_abi,
      linux_cacheflush},
+    {"cacheflush", {effect::predict, detail::dsb, effect::sync}, basis::kernel_abi, linux_cacheflush},
     {"clear_cache",
-     {effect::sync, effect::clean, detail::dsb, effect::invalidate, detail::dsb, effect::sync},
+     {effect::sync, effect::clean, detail::dsb, effect::invalidate},
      basis::kernel_abi,
-     "GCC manual, \"__builtin___clear_cache\": here the system call cacheflush"},
+     clear_cache_manual},
+    {"clear_cache", {effect::predict, detail::dsb, effect::sync}, basis::kernel_abi, clear_cache_manual},
+    {"dccmvau", {effect::clean}},
+    {"icimvau", {effect::invalidate}},
+    {"iciallu", {effect::invalidate_here, effect::predict_here}},
+    {"icialluis", {effect::invalidate, effect::predict}},
+    {"bpiall", {effect::predict_here}},
+    {"bpiallis", {effect::predict}},
+    {"bpimva", {effect::predict}},
+    {"tlbi", {effect::forget}},
+    // A DSB before the interrupt is sent; an ISB in the handler.
+    {"ipi", {detail::dsb, effect::sync_others}},
+    {"remap", {effect::remapped}},
+    {"by_turns", {effect::by_turns}},
+    {"switch_asid", {effect::remapped, detail::dsb, effect::forget, effect::predict, detail::dsb, effect::sync}},
+    {"switch_space", {effect::remapped, detail::dsb, effect::sync}},
+    {"eret", {effect::sync}},
+    {"wake", {}},  // WFI does not synchronize the context, and the interrupt is not taken yet
     {"membarrier", {detail::dmb | effect::stores_done}, basis::kernel_abi, membarrier_header},
     {.step = "membarrier", .does = {effect::sync_others}, .strength = basis::kernel_abi, .source = membarrier_header,
      .paths = one_process},
     {"fork", {effect::copied}},
     {"paged_in",
-     {effect::clean, detail::dsb, effect::invalidate, detail::dsb, effect::sync},
+     {effect::clean, detail::dsb, effect::invalidate, effect::predict, detail::dsb, effect::sync},
      basis::kernel_impl,
      linux_pte},
     {"isb", {effect::sync}},
@@ -76,13 +99,25 @@ inline constexpr need cleaned{.what = clean, .published = order_clean};
 inline constexpr need invalidated{.what = invalidate, .after = complete, .published = complete};
 inline constexpr need executed{.what = fetch, .unless = moved};
 
+// The manual's whole sequence, branch predictors included; iciallu and its like come with them.
+inline constexpr need predicted{.what = predict, .published = complete};
 inline constexpr chain maintained{
-    store, cleaned, invalidated, {.what = sync | sync_others, .after = complete}, executed};
+    store, cleaned, invalidated, predicted, {.what = sync | sync_others, .after = complete}, executed};
+// Some are interrupted after the maintenance, and the others synchronize themselves when they come. The first four
+// links are those of `maintained`.
+inline constexpr chain by_turns_maintained{
+    cleaned, invalidated, predicted, {.what = sync_others, .after = complete}, {.what = sync}, executed};
+// The store is that to the page tables.
+inline constexpr chain retranslated{store,
+                                    {.what = forget, .after = stores_done, .published = complete},
+                                    predicted,
+                                    {.what = sync | sync_others, .after = complete},
+                                    executed};
 inline constexpr chain maintained_idc_dic{store, {.what = sync | sync_others, .after = stores_done}, executed};
 inline constexpr chain read_in_order{store, {.what = fetch}};
 // Each thread's context was synchronized after the maintenance and before the second store.
 inline constexpr chain written_in_order{
-    store, cleaned, invalidated, {.what = sync_others, .after = complete}, {.what = publish}};
+    store, cleaned, invalidated, predicted, {.what = sync_others, .after = complete}, {.what = publish}};
 
 // In T32 the class is one of halfwords, and single ones are fetched whole (E2.2.1): a 16-bit instruction, and the
 // second halfword of a BL that remains one.
@@ -110,12 +145,28 @@ inline constexpr statement statements[] = {
      .source = concurrent_modification,
      .reason = "the instruction runs while it is modified and is not in the class for which that is defined"},
 
+    {.between = handed_over, .seen = not_new, .with = effect::remapped, .found = detail::retranslated,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = translation,
+     .reason = "the old translation and the branch predictors were invalidated, and the executing thread then "
+               "synchronized its context"},
+    {.seen = not_new, .with = effect::remapped,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = translation,
+     .reason = "a TLB may hold the old translation until it is invalidated and the context is synchronized"},
+    {.between = handed_over, .seen = not_new, .with = effect::by_turns, .found = detail::by_turns_maintained,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
+     .reason = "maintained, and every thread was interrupted then, or synchronized its context when it came"},
+    {.seen = not_new, .with = effect::by_turns,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = synchronization,
+     .reason = "a thread that was not interrupted synchronizes its context only when it comes, and one that was there "
+               "only by the interrupt"},
+
     {.between = handed_over, .seen = not_new, .with = effect::copied, .found = detail::maintained,
      .ruling = verdict::forbidden, .strength = basis::kernel_impl, .source = linux_pte,
      .reason = "the kernel maintained the copy of the page, and the thread what it modified"},
     {.between = handed_over, .seen = not_new, .found = detail::maintained,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
-     .reason = "the kernel maintained the caches, and the executing thread then synchronized its context"},
+     .reason = "cleaned, invalidated with the branch predictors, and the executing thread then synchronized its "
+               "context"},
     {.between = handed_over, .seen = not_new, .when = "idc=1,dic=1", .found = detail::maintained_idc_dic,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
      .reason = "with IDC=1 and DIC=1 no maintenance is needed: the store was complete, then the context synchronized"},
@@ -162,6 +213,17 @@ inline constexpr protocol protocols[] = {
     {relation::fetch_to_load, protocol::origin::practice, ""},
     {relation::fetch_to_data, protocol::origin::practice, "dmb"},
     {relation::data, protocol::origin::sufficient, "dmb", "dmb"},
+    {relation::cross_thread, protocol::origin::sufficient, "dccmvau-dsb-icimvau-bpimva-dsb", "ctrl-isb"},
+    {relation::cross_thread, protocol::origin::sufficient, "dccmvau-dsb-icimvau-bpimva-dsb-ipi", "ctrl"},
+    {relation::cross_thread, protocol::origin::sufficient, "dccmvau-dsb-icialluis-dsb", "ctrl-isb"},
+    {relation::cross_thread, protocol::origin::sufficient, "dccmvau-dsb", "ctrl-isb-iciallu-dsb-isb"},
+    {relation::same_thread, protocol::origin::sufficient, "dccmvau-dsb-icimvau-bpimva-dsb-isb"},
+    {relation::same_thread, protocol::origin::sufficient, "dccmvau-dsb-icimvau-bpiall-dsb-isb"},
+    {relation::two_locations, protocol::origin::sufficient, "dccmvau-dsb-icimvau-bpimva-dsb-ipi"},
+    {relation::cross_thread, protocol::origin::sufficient, "dsb-tlbi-bpiallis-dsb", "ctrl-isb", purpose::translation},
+    {relation::cross_thread, protocol::origin::sufficient, "dsb-tlbi-bpiallis-dsb-ipi", "ctrl", purpose::translation},
+    {relation::cross_thread, protocol::origin::sufficient, "dccmvau-dsb-icimvau-bpimva-dsb-ipi", "ctrl-isb",
+     purpose::by_turns},
 };
 // clang-format on
 

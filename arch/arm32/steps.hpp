@@ -40,6 +40,28 @@ constexpr void addr(code_buffer& code, location x) {
 // getpid(): a system call that does nothing but enter the kernel and return; its result is not an error's.
 constexpr void trivial_system_call(code_buffer& code, location) { append(code, movw(r7, 20), svc(0)); }
 
+// A cache operation by address on all lines of the range: every 16 bytes, as no line is shorter.
+template <unsigned Crm, unsigned Opc2>
+constexpr void each_line(code_buffer& code, location x) {
+    append(code, load(r0, field::begin, x), load(r1, field::end, x), bic(r0, r0, immediate{15}));
+    append(code, mcr15(0, r0, 7, Crm, Opc2), add(r0, r0, immediate{16}), cmp(r0, r1), b(-12, cond::lo));
+}
+
+// An operation that takes no address.
+template <unsigned Crn, unsigned Crm, unsigned Opc2>
+constexpr void operation(code_buffer& code, location) {
+    append(code, mov(r0, immediate{0}), mcr15(0, r0, Crn, Crm, Opc2));
+}
+
+// TLBIMVAAIS: the page of the first byte and that of the last, by whatever ASID.
+constexpr void tlbi(code_buffer& code, location x) {
+    append(code, load(r0, field::begin, x), load(r1, field::end, x), sub(r1, r1, immediate{1}));
+    append(code, lsr(r0, r0, 12), lsl(r0, r0, 12), lsr(r1, r1, 12), lsl(r1, r1, 12));
+    append(code, mcr15(0, r0, 8, 3, 3), mcr15(0, r1, 8, 3, 3));
+}
+
+constexpr void ipi(code_buffer& code, location) { append(code, load(r1, field::interrupt), blx(r1)); }
+
 // clang-format off
 inline constexpr step steps[] = {
     {"cacheflush", "Cleans and invalidates the caches for all CPUs, and synchronizes the context of this one, through Linux.", "cacheflush", cacheflush},
@@ -58,6 +80,16 @@ inline constexpr step steps[] = {
     {"rel", "Marks how the flag is published: behind a DMB ISH. No instruction of its own.", "", marker},
     {"acq", "Marks how the flag is read: with a DMB ISH behind it. No instruction of its own.", "", marker},
     {"syscall", "Makes a system call that does nothing (getpid).", "linux", trivial_system_call},
+    // DDI0406C B4.2.1 "Cache and branch predictor maintenance operations, VMSA", B4.2.2 "TLB maintenance operations".
+    {"dccmvau", "Cleans the data cache to the point of unification, line by line.", "privileged", each_line<11, 1>},
+    {"icimvau", "Invalidates the instruction cache to the point of unification, line by line.", "privileged", each_line<5, 1>},
+    {"iciallu", "Invalidates all of this CPU's instruction caches, and its branch predictors.", "privileged", operation<7, 5, 0>},
+    {"icialluis", "Invalidates all instruction caches and branch predictors of the inner shareable domain.", "privileged", operation<7, 1, 0>},
+    {"bpiall", "Invalidates this CPU's branch predictors.", "privileged", operation<7, 5, 6>},
+    {"bpiallis", "Invalidates all branch predictors of the inner shareable domain.", "privileged", operation<7, 1, 6>},
+    {"bpimva", "Invalidates the branch predictors, line by line.", "privileged", each_line<5, 7>},
+    {"tlbi", "Invalidates the translations of the range by whatever ASID, for the inner shareable domain (TLBIMVAAIS).", "privileged", tlbi},
+    {"ipi", "Interrupts every other CPU, which synchronizes its context, and waits until all have.", "privileged", ipi},
 };
 // clang-format on
 

@@ -150,6 +150,8 @@ constexpr std::uint32_t fence_i() { return 0x0000100f; }     // Zifencei
 constexpr std::uint32_t pause() { return fence(set_w, 0); }  // Zihintpause
 constexpr std::uint32_t ecall() { return 0x00000073; }
 constexpr std::uint32_t ebreak() { return 0x00100073; }
+// Privileged: of the page at [s] in the address space t, each zero for all.
+constexpr std::uint32_t sfence_vma(reg s, reg t) { return r_type(0x73, 0, 0x09, reg::zero, s, t); }
 constexpr std::uint32_t nop() { return addi(reg::zero, reg::zero, 0); }
 
 // --- A: t is the operand, [s] the memory ------------------------------------------------------------------------

@@ -11,6 +11,9 @@ inline constexpr std::string_view zifencei =
 inline constexpr std::string_view ziccif = "RISC-V unprivileged ISA manual, \"Ziccif\" 1.0 (src/unpriv/ziccif.adoc)";
 inline constexpr std::string_view ziccid = "RISC-V unprivileged ISA manual, \"Ziccid\" 1.0 (src/unpriv/ziccid.adoc)";
 inline constexpr std::string_view memory_model = "RISC-V unprivileged ISA manual, \"RVWMO Memory Consistency Model\"";
+inline constexpr std::string_view sbi = "RISC-V SBI specification 2.0, \"RFENCE Extension\", remote FENCE.I";
+inline constexpr std::string_view translation =
+    "RISC-V privileged ISA manual, \"Supervisor Memory-Management Fence Instruction\" (src/supervisor.adoc)";
 inline constexpr std::string_view linux_flush =
     "Linux 6.12, arch/riscv/kernel/sys_riscv.c and mm/cacheflush.c: riscv_flush_icache";
 inline constexpr std::string_view linux_cmodx = "Linux, Documentation/arch/riscv/cmodx.rst";
@@ -39,6 +42,16 @@ inline constexpr action actions[] = {
      .source = linux_flush, .paths = one_process},
     {"flush_icache.local", {effect::sync}, basis::kernel_abi, linux_flush},
     {"prctl.icache", {effect::follows}, basis::kernel_abi, linux_cmodx},
+    {"sfence.vma", {effect::order_stores, effect::forget_here}},
+    {.step = "rfence.i", .does = {effect::sync_others}, .strength = basis::kernel_abi, .source = sbi},
+    // A FENCE before the interrupt is sent; FENCE.I in the handler.
+    {"ipi", {effect::order_stores, effect::sync_others}},
+    {"remap", {effect::remapped}},
+    {"by_turns", {effect::by_turns}},
+    {"switch_asid", {effect::remapped, effect::order_stores | effect::forget_here, effect::sync}},
+    {"switch_space", {effect::remapped}},
+    {"eret", {}},  // xRET is not defined to synchronize instruction fetch
+    {"wake", {}},
     {"membarrier", {effect::order_stores}, basis::kernel_abi, membarrier_header},
     {.step = "membarrier", .does = {effect::sync_others}, .strength = basis::kernel_abi, .source = membarrier_header,
      .paths = one_process},
@@ -60,6 +73,9 @@ using namespace effect;
 
 inline constexpr need store{.what = modify, .published = order_stores};
 inline constexpr chain synchronized{store, {.what = sync | sync_others}, {.what = fetch, .unless = moved}};
+inline constexpr chain by_turns_synchronized{store, {.what = sync_others}, {.what = sync}, {.what = fetch}};
+// The store is that to the page tables. FENCE.I besides: the manual orders translations by SFENCE.VMA, not fetches.
+inline constexpr chain retranslated{store, {.what = forget}, {.what = sync}, {.what = fetch}};
 inline constexpr chain followed{store, {.what = sync}, {.what = fetch}};
 // Asked for before the fork.
 inline constexpr chain inherited{need{.what = follows}, {.what = copied}, {.what = sync}, {.what = fetch}};
@@ -96,6 +112,20 @@ inline constexpr statement statements[] = {
     {.seen = broken, .holds = races,
      .ruling = verdict::unspecified, .strength = basis::arch_text, .source = ziccif,
      .reason = "code runs while it is modified, and without Ziccif fetches are not known to be atomic"},
+
+    {.between = handed_over, .seen = not_new, .with = effect::remapped, .found = detail::retranslated,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = translation,
+     .reason = "the executing hart forgot the old translation after the tables had changed, and fetched anew then"},
+    {.seen = not_new, .with = effect::remapped,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = translation,
+     .reason = "a hart may use the old translation until it executes SFENCE.VMA"},
+    {.between = handed_over, .seen = not_new, .with = effect::by_turns, .found = detail::by_turns_synchronized,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = zifencei,
+     .reason = "every hart performed FENCE.I after the store: in the interrupt, or by itself when it came"},
+    {.seen = not_new, .with = effect::by_turns,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = zifencei,
+     .reason = "a hart that was not interrupted performs FENCE.I only when it comes, and one that was there only in "
+               "the interrupt"},
 
     {.between = set_of(relation::same_thread), .seen = not_new, .with = effect::copied, .found = detail::synchronized,
      .ruling = verdict::forbidden, .strength = basis::kernel_impl, .source = linux_pte,
@@ -179,6 +209,12 @@ inline constexpr protocol protocols[] = {
     {relation::fetch_to_load, protocol::origin::practice, ""},
     {relation::fetch_to_data, protocol::origin::practice, "fence.w.w"},
     {relation::data, protocol::origin::sufficient, "fence.w.w", "fence.rw.rw"},
+    {relation::cross_thread, protocol::origin::sufficient, "ipi", "ctrl"},
+    {relation::cross_thread, protocol::origin::sufficient, "fence.rw.rw-rfence.i", "ctrl"},
+    {relation::two_locations, protocol::origin::sufficient, "ipi"},
+    {relation::cross_thread, protocol::origin::sufficient, "fence.w.w", "ctrl-sfence.vma-fence.i",
+     purpose::translation},
+    {relation::cross_thread, protocol::origin::sufficient, "ipi", "ctrl-fence.i", purpose::by_turns},
 };
 // clang-format on
 

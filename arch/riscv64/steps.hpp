@@ -51,6 +51,33 @@ constexpr void emit_syscall(code_buffer& c, location) {
     put(c, ecall());
 }
 
+// The page of the first byte and that of the last, in every address space.
+constexpr void emit_sfence_vma(code_buffer& c, location x) {
+    load_word(c, reg::t0, field::begin, x);
+    load_word(c, reg::t1, field::end, x);
+    put(c, addi(reg::t1, reg::t1, -1));
+    put(c, sfence_vma(reg::t0, reg::zero));
+    put(c, sfence_vma(reg::t1, reg::zero));
+}
+
+// sbi_remote_fence_i(0, -1): all harts (SBI specification, "RFENCE Extension").
+constexpr void emit_remote_fence_i(code_buffer& c, location) {
+    load_immediate(c, reg::a0, 0);
+    load_immediate(c, reg::a1, -1);
+    load_immediate(c, reg::a6, 0);
+    put(c, lui(reg::a7, 0x52465));
+    put(c, addi(reg::a7, reg::a7, 0x52464e43 - 0x52465000));
+    put(c, ecall());
+    load_word(c, reg::t1, field::status);
+    put(c, or_(reg::t1, reg::t1, reg::a0));
+    store_word(c, reg::t1, word_of(field::status, 0));
+}
+
+constexpr void emit_ipi(code_buffer& c, location) {
+    load_word(c, reg::t1, field::interrupt);
+    put(c, jalr(reg::ra, reg::t1, 0));
+}
+
 inline constexpr std::uint32_t set_rw = set_r | set_w;
 inline constexpr std::uint32_t set_iorw = set_i | set_o | set_r | set_w;
 
@@ -90,6 +117,11 @@ inline constexpr step steps[] = {
      [](code_buffer& c, location) { put(c, bne(flag_value, reg::zero, 4)); }},
     {"addr", "Makes the address of the site depend on the flag last loaded.", "", emit_addr},
     {"syscall", "Makes a system call that does nothing (getpid).", "linux", emit_syscall},
+    // RISC-V ISA vol. II, "Supervisor Memory-Management Fence Instruction".
+    {"sfence.vma", "Orders this hart's earlier stores to page tables before its later translations of the range.",
+     "privileged", emit_sfence_vma},
+    {"rfence.i", "Has the firmware execute FENCE.I on every hart (SBI, remote FENCE.I).", "sbi", emit_remote_fence_i},
+    {"ipi", "Interrupts every other hart, which executes FENCE.I, and waits until all have.", "privileged", emit_ipi},
 };
 
 }  // namespace cmodx::riscv64

@@ -285,6 +285,16 @@ constexpr void clwb(code_buffer& c, memory m) {
     c.byte(0x66);
     op_mem(c, width::w32, 0x0fae, 6, m);
 }
+constexpr void wbinvd(code_buffer& c) { c.little(0x090f, 2); }
+constexpr void invlpg(code_buffer& c, memory m) { op_mem(c, width::w32, 0x0f01, 7, m); }
+constexpr void mov_r64_cr(code_buffer& c, reg d, unsigned cr) {
+    require(cr < 8);
+    op_reg(c, width::w32, 0x0f20, static_cast<std::uint8_t>(cr), d);
+}
+constexpr void mov_cr_r64(code_buffer& c, unsigned cr, reg s) {
+    require(cr < 8);
+    op_reg(c, width::w32, 0x0f22, static_cast<std::uint8_t>(cr), s);
+}
 constexpr void cpuid(code_buffer& c) { c.little(0xa20f, 2); }
 constexpr void serialize(code_buffer& c) { c.little(0xe8010f, 3); }
 constexpr void rdtscp(code_buffer& c) { c.little(0xf9010f, 3); }

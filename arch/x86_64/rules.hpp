@@ -20,6 +20,9 @@ inline constexpr std::string_view memory_ordering =
     "\"Multiprocessor Memory Access Ordering\"";
 inline constexpr std::string_view coherency = "AMD APM vol. 2 (24593), 7.6.1: cross-modifying code";
 inline constexpr std::string_view amd_self_modifying = "AMD APM vol. 2 (24593), 7.6.1: self-modifying code";
+inline constexpr std::string_view translation =
+    "Intel SDM vol. 3A, \"Invalidation of TLBs and Paging-Structure Caches\"; AMD APM vol. 2 (24593), \"TLB "
+    "Management\"";
 inline constexpr std::string_view linux_breakpoint = "Linux 6.12, arch/x86/kernel/alternative.c, text_poke_bp_batch";
 inline constexpr std::string_view demand_paging =
     "no manual: programs are paged in without serialization everywhere (A. Lutomirski, \"Re: [PATCH 07/32] mm: Bring "
@@ -58,6 +61,17 @@ inline constexpr action actions[] = {
     {"fork", {}},
     {"paged_in", {effect::sync}, basis::inferred, demand_paging},
     {"breakpoint", {effect::guarded}},
+    {"mov.cr3", {effect::forget_here | effect::sync}},
+    {"mov.cr0", {effect::sync}},
+    {"invlpg", {effect::forget_here | effect::sync}},
+    {"wbinvd", {effect::sync}},
+    {"ipi", {effect::sync_others}},  // the handler returns by IRET
+    {"remap", {effect::remapped}},
+    {"by_turns", {effect::by_turns}},
+    {"switch_asid", {effect::remapped, effect::forget_here | effect::sync}},
+    {"switch_space", {effect::remapped, effect::sync}},
+    {"eret", {effect::sync}},  // IRET
+    {"wake", {effect::sync}},  // HLT ends by an interrupt, from which IRET returns
 };
 // clang-format on
 
@@ -68,6 +82,8 @@ using namespace effect;
 inline constexpr chain serialized{{{modify}, {.what = sync | sync_others}, {.what = fetch, .unless = moved}}};
 inline constexpr chain jumped{{{modify}, {.what = jump, .unless = moved}, {.what = fetch, .unless = moved}}};
 inline constexpr chain stayed{{{modify}, {.what = fetch, .unless = moved}}};
+inline constexpr chain by_turns_serialized{{{modify}, {sync_others}, {sync}, {fetch}}};
+inline constexpr chain retranslated{{{modify}, {.what = forget}, {fetch}}};  // the store is that to the page tables
 inline constexpr chain behind_breakpoint{{{guarded}, {sync_others}}};
 inline constexpr chain written_in_order{{{modify}, {sync_others}, {publish}}};
 
@@ -105,6 +121,20 @@ inline constexpr statement statements[] = {
     {.seen = broken, .holds = races,
      .ruling = verdict::unspecified, .strength = basis::vendor_informal, .source = erratum,
      .reason = "code runs while it is modified; Intel guarantees nothing of that"},
+
+    {.seen = not_new, .with = effect::remapped, .found = detail::retranslated,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = translation,
+     .reason = "the executing CPU invalidated the old translation after the tables had changed"},
+    {.seen = not_new, .with = effect::remapped,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = translation,
+     .reason = "a CPU may use the old translation until it invalidates it"},
+    {.seen = not_new, .with = effect::by_turns, .found = detail::by_turns_serialized,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = both_cross_modifying,
+     .reason = "every thread serialized after the modification: in the interrupt, or by itself when it came"},
+    {.seen = not_new, .with = effect::by_turns,
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = cross_modifying,
+     .reason = "a thread that was not interrupted serializes only when it comes, and one that was there only in the "
+               "interrupt"},
 
     {.between = set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch, relation::concurrent),
      .seen = not_new, .found = detail::serialized,
@@ -181,6 +211,16 @@ inline constexpr protocol protocols[] = {
     {relation::fetch_to_load, protocol::origin::practice, ""},
     {relation::fetch_to_data, protocol::origin::practice, ""},
     {relation::data, protocol::origin::sufficient, ""},
+    {relation::cross_thread, protocol::origin::sufficient, "ipi", "ctrl"},
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-mov.cr3"},
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-mov.cr0"},
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-invlpg"},
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-wbinvd"},
+    {relation::same_thread, protocol::origin::sufficient, "invlpg"},
+    {relation::two_locations, protocol::origin::sufficient, "ipi"},
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-invlpg", purpose::translation},
+    {relation::cross_thread, protocol::origin::sufficient, "", "ctrl-mov.cr3", purpose::translation},
+    {relation::cross_thread, protocol::origin::sufficient, "ipi", "ctrl-iret", purpose::by_turns},
 };
 // clang-format on
 

@@ -86,6 +86,21 @@ constexpr void emit_syscall(code_buffer& c, location) {
     syscall(c);
 }
 
+// Written as it is read: what the translations are kept by stays, and those that are not global are forgotten.
+template <unsigned Register>
+constexpr void emit_mov_cr(code_buffer& c, location) {
+    mov_r64_cr(c, reg::ax, Register);
+    mov_cr_r64(c, Register, reg::ax);
+}
+
+// The page of the first byte and that of the last.
+constexpr void emit_invlpg(code_buffer& c, location x) {
+    mov_r64_m64(c, reg::ax, word(field::begin, x));
+    invlpg(c, {reg::ax});
+    mov_r64_m64(c, reg::ax, word(field::end, x));
+    invlpg(c, {reg::ax, -1});
+}
+
 inline constexpr step steps[] = {
     // Intel SDM vol. 3A, "Handling Self- and Cross-Modifying Code": the jump of its Option 1.
     {"jmp", "Takes a direct jump to the next instruction.", "", emit_jmp},
@@ -118,6 +133,15 @@ inline constexpr step steps[] = {
     {"acq", "Marks how the flag is read: as an acquire, which every load is. No instruction of its own.", "",
      emit_nothing},
     {"syscall", "Makes a system call that does nothing (getpid).", "linux", emit_syscall},
+    // Intel SDM vol. 3A, "Serializing Instructions"; AMD APM vol. 2, "Serializing Instructions".
+    {"mov.cr3", "Writes CR3 as it is: serializes, and forgets the translations of this CPU that are not global.",
+     "privileged", emit_mov_cr<3>},
+    {"mov.cr0", "Writes CR0 as it is, which serializes.", "privileged", emit_mov_cr<0>},
+    {"invlpg", "Forgets this CPU's translations of the range, and serializes.", "privileged", emit_invlpg},
+    {"wbinvd", "Writes back and invalidates this CPU's caches, and serializes.", "privileged",
+     [](code_buffer& c, location) { wbinvd(c); }},
+    {"ipi", "Interrupts every other CPU, which serializes, and waits until all have.", "privileged",
+     [](code_buffer& c, location) { call_m64(c, word(field::interrupt)); }},
 };
 
 }  // namespace cmodx::x86_64

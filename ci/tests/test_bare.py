@@ -33,7 +33,7 @@ def test_the_same_tests_run_on_the_bare_machine(machine, tmp_path):
     assert "pass" in statuses and statuses <= {"pass", "not-seen", "seen", "skip"}
     native = tree.binary("native")
     if native.exists():
-        listed = [native, "list", "--arch", machine.architecture, "SM+imm+same+*"]
+        listed = [native, "list", "--bare", "--arch", machine.architecture, "SM+imm+same+*"]
         names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
         assert [record["name"] for record in document["tests"]] == names
 

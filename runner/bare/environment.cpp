@@ -32,6 +32,7 @@ environment probe_environment() {
     for (const char* path : {"mapping_file", "mapping_flip", "mapping_poke", "mapping_process"}) add(path, absent);
     add("mapping_same", "1");
     add("membarrier_sync_core", absent);
+    add("privileged", "1");
     add("page_size", std::to_string(platform::page_size()));
     target::collect_facts(add);
     std::sort(e.facts.begin(), e.facts.end());

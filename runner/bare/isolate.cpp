@@ -3,6 +3,7 @@
 // drop what they do.
 #include "runner/isolate.hpp"
 
+#include "runner/bare/calls.hpp"
 #include "runner/bare/cpu.hpp"
 
 namespace cmodx {
@@ -25,6 +26,7 @@ isolated run_isolated(std::span<std::byte> record, std::chrono::nanoseconds limi
     here.armed = nullptr;
     bare::pending = {};
     machine::unmask();
+    bare::drop_calls();
     if (!bare::abandon_others()) bare::panic("a CPU does not answer an interrupt any more");
     isolated came;
     switch (bare::ended.how.load()) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "arch/arch.hpp"
+#include "runner/engine/kernel.hpp"
 
 namespace cmodx::machine {
 
@@ -33,8 +34,8 @@ std::string_view command_line();  // as whoever started the image gave it
 
 std::uint64_t ticks();
 std::uint64_t ticks_per_second();
-void set_timer(std::uint64_t deadline);  // of the calling CPU, in ticks; one interrupt
-void interrupt(unsigned cpu);            // by another CPU's, or its own, inter-processor interrupt
+void set_timer(std::uint64_t deadline);  // of the calling CPU, whichever, in ticks; one interrupt
+void interrupt(unsigned cpu);            // another, or itself, when earlier stores are complete
 void sleep();                            // until an interrupt is pending, which the caller then takes; called masked
 void mask();                             // no interrupt from here on
 void unmask();
@@ -50,6 +51,22 @@ std::uint8_t* executable_alias(std::uint8_t* p);
 void synchronize(std::uint8_t* begin, std::uint8_t* end);
 void synchronize_context();
 
+// --- Address spaces: 0 is what the image runs in, and 1 differs from it in the window alone, which lies at one address
+// in both and is empty at first. Null: there are no page tables.
+inline constexpr unsigned spaces = 2;
+inline constexpr std::size_t window_pages = kernel::window_pages;  // of 4 KiB
+std::uint8_t* window();
+// Writes one entry, which is not global; a walk of the tables that begins after the return finds it. Invalidates
+// nothing. `memory`: by its main address.
+void set_page(unsigned space, std::size_t page, std::uint8_t* memory, access how);
+// The calling CPU alone, which synchronizes its context. `tag`, 0 or 1, is the ASID or PCID, where there is one: with
+// it nothing need be forgotten, and nothing is. Every CPU begins in space 0 with tag 0.
+void enter_space(unsigned space, unsigned tag);
+// Forgets the translation of an address by whatever tag, or all of a tag; on all CPUs if the architecture has an
+// instruction for that, or else false: on the calling CPU.
+bool invalidate_page(std::uint8_t* address);
+bool invalidate_tag(unsigned tag);
+
 std::string_view fault_name(int cause);
 
 }  // namespace cmodx::machine
@@ -63,9 +80,10 @@ struct trap {
     std::uintptr_t pc = 0;
     std::uintptr_t address = 0;  // fault: the one that was accessed, where that is said
 };
-// The handler's core. Null: go on where the trap came from; else this context is to be restored, interrupts on.
+// The handler's core. Null: go on at t.pc, where the trap came from unless that was changed; else this context is to be
+// restored, interrupts on.
 // `registers`: text for people, asked for only when the fault ends a test.
-const machine::context* on_trap(const trap& t, const void* frame, std::size_t (*describe)(const void*, char*));
+const machine::context* on_trap(trap& t, const void* frame, std::size_t (*describe)(const void*, char*));
 
 // Where CPUs come to when memory and stack are there.
 extern "C" [[noreturn]] void cmodx_first();

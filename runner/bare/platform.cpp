@@ -4,6 +4,7 @@
 #include "runner/engine/platform.hpp"
 
 #include "facts.hpp"
+#include "runner/bare/calls.hpp"
 #include "runner/bare/cpu.hpp"
 
 namespace cmodx::platform {
@@ -50,6 +51,10 @@ void synchronize(std::uint8_t* begin, std::size_t size) { machine::synchronize(b
 std::uintptr_t clear_cache_function() {
     return reinterpret_cast<std::uintptr_t>(
         +[](std::uint8_t* begin, std::uint8_t* end) { machine::synchronize(begin, end); });
+}
+
+std::uintptr_t interrupt_function() {
+    return reinterpret_cast<std::uintptr_t>(+[] { bare::call(~0u, nullptr, nullptr); });
 }
 
 switches context_switches() { return {}; }

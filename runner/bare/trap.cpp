@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done in a trap. Compiled without the use of floating-point registers, which traps do not save.
+#include "runner/bare/calls.hpp"
 #include "runner/bare/cpu.hpp"
 
 extern "C" {
@@ -33,6 +34,7 @@ const machine::context* end_test(ending how) {
 }
 
 const machine::context* on_timer() {
+    if (machine::current_cpu() != 0) return nullptr;  // it was asleep
     const std::uint64_t now = machine::ticks();
     if (pending.limit != 0 && now >= pending.limit) {
         pending = {};
@@ -53,6 +55,7 @@ const machine::context* on_timer() {
 const machine::context* on_interrupt() {
     cpu& here = cpus[machine::current_cpu()];
     here.waiting.store(false, std::memory_order_relaxed);
+    answer_calls();
     if (here.abandon.exchange(false)) {
         here.armed = nullptr;
         return &here.base;
@@ -77,10 +80,15 @@ void arm() {
     if (next != 0) machine::set_timer(next);
 }
 
-const machine::context* on_trap(const trap& t, const void* frame, std::size_t (*describe)(const void*, char*)) {
+const machine::context* on_trap(trap& t, const void* frame, std::size_t (*describe)(const void*, char*)) {
     if (t.what == trap::kind::timer) return on_timer();
     if (t.what == trap::kind::interrupt) return on_interrupt();
     cpu& here = cpus[machine::current_cpu()];
+    if (const auto handler = breakpoints.handler.load(std::memory_order_acquire); handler != nullptr && !own(t.pc))
+        if (const std::uintptr_t on = handler(breakpoints.argument, t.pc); on != 0) {
+            t.pc = on;
+            return nullptr;
+        }
     if (here.armed != nullptr && !own(t.pc)) {
         here.armed->cause = t.cause;
         here.armed->pc = t.pc;

@@ -86,6 +86,7 @@ void layout::lay_out_frame(lane& l, batch& b, instance& i, std::size_t slot) con
     l.of = &i;
     l.see(b.tokens[0], 0, b.words[0]);
     set(static_cast<std::size_t>(field::clear_cache), platform::clear_cache_function());
+    set(static_cast<std::size_t>(field::interrupt), platform::interrupt_function());
     set(static_cast<std::size_t>(field::page), executable + slot);
     set(static_cast<std::size_t>(field::page_length), slot_size());
     set(static_cast<std::size_t>(field::scratch), reinterpret_cast<std::uintptr_t>(l.scratch.data()));

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "arch/arch.hpp"
+#include "runner/engine/kernel.hpp"
 
 namespace cmodx::platform {
 
@@ -28,6 +29,11 @@ std::size_t page_size();
 // Makes freshly written code executable for every thread that starts later.
 void synchronize(std::uint8_t* begin, std::size_t size);
 std::uintptr_t clear_cache_function();
+
+// What a kernel may do; null in a process of an operating system.
+const kernel* as_kernel();
+// Address of void (): every other CPU is interrupted and has synchronized its context when it returns; 0 in a process.
+std::uintptr_t interrupt_function();
 
 // How often the calling thread lost its CPU so far.
 struct switches {

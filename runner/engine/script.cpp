@@ -47,6 +47,7 @@ void script::aim(std::uint8_t* writable, std::uint8_t* executable, std::size_t s
     for (std::size_t thread = 0; thread < frames_.size(); ++thread) {
         auto& frame = frames_[thread];
         frame[index_of(field::clear_cache)] = platform::clear_cache_function();
+        frame[index_of(field::interrupt)] = platform::interrupt_function();
         frame[index_of(field::page)] = address(executable);
         frame[index_of(field::page_length)] = size;
         frame[index_of(field::scratch)] = (address(scratch_[thread].data()) + 15) & ~std::uintptr_t{15};
@@ -239,7 +240,7 @@ void script::once() {
     words_->abandoned = false;
     for (auto& w : words_->word) w = 0;
     for (auto& frame : frames_) frame[index_of(field::status)] = 0;
-    move_to(choose(static_cast<std::uint32_t>(cpus())));
+    if (platform::as_kernel() == nullptr) move_to(choose(static_cast<std::uint32_t>(cpus())));
     const auto body = [](void* s) { static_cast<script*>(s)->test_->form->by_script->run(*static_cast<script*>(s)); };
     guarded_call c = {.of = this, .body = body, .argument = this};
     guarded_call::start(&c);

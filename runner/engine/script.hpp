@@ -53,6 +53,12 @@ class script {
     // For a modification by other means.
     void wrote() { counts_->wrote(); }
 
+    // Where the step `ipi` leads.
+    void interrupt_by(void (*function)()) {
+        for (auto& frame : frames_)
+            frame[static_cast<std::size_t>(field::interrupt)] = reinterpret_cast<std::uintptr_t>(function);
+    }
+
     // --- Actions of the executor. Its steps begin with a load of the flag.
     void executor_steps();
     std::uint32_t run() const { return reinterpret_cast<std::uint32_t (*)()>(entry_)(); }
@@ -219,6 +225,27 @@ class define_script {
         else
             return {};
     }
+    static constexpr purpose use() {
+        if constexpr (requires { S::use; })
+            return S::use;
+        else
+            return purpose::code;
+    }
+    static constexpr std::string_view by_step() {
+        if constexpr (requires { S::by_step; })
+            return S::by_step;
+        else
+            return {};
+    }
+    static constexpr std::string_view never_by() {
+        if constexpr (requires { S::never_by; })
+            return S::never_by;
+        else
+            return {};
+    }
+    static constexpr bool runs_meanwhile() {
+        return requires { requires S::runs_meanwhile; };
+    }
     static constexpr std::string_view site() {
         if constexpr (requires { S::site; })
             return S::site;
@@ -235,7 +262,11 @@ class define_script {
                        .protocols = protocols(),
                        .twins = twins(),
                        .site = site(),
-                       .with_step = with_step()};
+                       .with_step = with_step(),
+                       .use = use(),
+                       .by_step = by_step(),
+                       .never_by = never_by(),
+                       .runs_meanwhile = runs_meanwhile()};
     shape shape_{};
 };
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "arch/arch.hpp"
+#include "arch/rules.hpp"
 #include "runner/engine/outcome.hpp"
 
 namespace cmodx {
@@ -52,14 +52,18 @@ struct implied_step {
 struct scripted {
     void (*run)(script&);
     std::span<const implied_step> implied;
-    std::string_view needs;      // key of the fact that must be "1"; empty: nothing
-    unsigned cpus;               // how many it needs
-    bool maps;                   // makes its own memory
-    bool steps;                  // is tried with protocols
-    relation protocols;          // with those for this
-    bool twins;                  // and with their twins, by the first mapping
-    std::string_view site;       // the one it is tried at; empty: those that are modified one way only
-    std::string_view with_step;  // only on architectures that have this step; empty: on all
+    std::string_view needs;       // key of the fact that must be "1"; empty: nothing
+    unsigned cpus;                // how many it needs
+    bool maps;                    // makes its own memory
+    bool steps;                   // is tried with protocols
+    relation protocols;           // with those for this
+    bool twins;                   // and with their twins, by the first mapping
+    std::string_view site;        // the one it is tried at; empty: those that are modified one way only
+    std::string_view with_step;   // only on architectures that have this step; empty: on all
+    purpose use = purpose::code;  // of the protocols
+    std::string_view by_step{};   // only with protocols that have this step; empty: with all
+    std::string_view never_by{};  // and with none that have this
+    bool runs_meanwhile = false;  // the site runs while it is modified
 };
 
 inline constexpr std::size_t most_programs = 3;

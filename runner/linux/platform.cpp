@@ -146,6 +146,9 @@ void synchronize(std::uint8_t* begin, std::size_t size) {
     __builtin___clear_cache(text, text + size);
 }
 
+const kernel* as_kernel() { return nullptr; }
+std::uintptr_t interrupt_function() { return 0; }
+
 std::uintptr_t clear_cache_function() {
     return reinterpret_cast<std::uintptr_t>(+[](char* begin, char* end) { __builtin___clear_cache(begin, end); });
 }

@@ -53,7 +53,10 @@ std::atomic<unsigned> online{1};
 
 }  // namespace
 
+void prepare_pages();
+
 void prepare() {
+    prepare_pages();
     device(distributor) = 1;  // GICD_CTLR
     open_interrupts();
     unmask();
@@ -181,7 +184,10 @@ extern "C" void cmodx_trap(frame* f, unsigned kind) {
         t.cause = static_cast<int>(syndrome >> 26 & 0x3f) + 1;
     }
     const context* const next = bare::on_trap(t, f, describe);
-    if (next == nullptr) return;
+    if (next == nullptr) {
+        f->pc = t.pc;
+        return;
+    }
     f->pc = reinterpret_cast<std::uintptr_t>(cmodx_restore);
     f->x[0] = reinterpret_cast<std::uintptr_t>(next);
     f->state = 4;  // EL1, SP_EL0, interrupts on

@@ -35,7 +35,7 @@ enable:
     msr     mair_el1, x0
     ldr     x0, =(25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23 | 2 << 32) // 39 bits by TTBR0 alone, 4 KiB, cacheable
     msr     tcr_el1, x0
-    adrp    x0, translation
+    adrp    x0, cmodx_translation
     msr     ttbr0_el1, x0
     adrp    x0, vectors
     add     x0, x0, :lo12:vectors
@@ -182,7 +182,8 @@ cmodx_restore:
 #define RAM 0x40000000
     .section .data.translation, "aw"
     .balign 4096
-translation:
+    .globl  cmodx_translation
+cmodx_translation:
     .quad   DEVICE
     .quad   RAM | NORMAL
     .fill   3, 8, 0
