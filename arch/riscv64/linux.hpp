@@ -6,7 +6,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <iterator>
 #include <string_view>
 
@@ -17,6 +19,28 @@ inline std::uintptr_t program_counter(const ucontext_t& context) {
     return static_cast<std::uintptr_t>(context.uc_mcontext.__gregs[REG_PC]);
 }
 inline void set_program_counter(ucontext_t& context, std::uintptr_t to) { context.uc_mcontext.__gregs[REG_PC] = to; }
+
+// Whether every CPU of the device tree has an extension: '1' or '0'; '\0' without a tree that says so. (Devicetree
+// binding "RISC-V ISA extensions", property riscv,isa-extensions: names, each with a NUL behind it.)
+inline char extension_in_device_tree(std::string_view name) {
+    char every = '\0';
+    for (unsigned cpu = 0; every != '0'; ++cpu) {
+        char path[80];
+        std::snprintf(path, sizeof path, "/proc/device-tree/cpus/cpu@%x/riscv,isa-extensions", cpu);
+        std::FILE* const file = std::fopen(path, "rb");
+        if (file == nullptr) break;
+        char names[4096] = {};
+        const std::size_t size = std::fread(names, 1, sizeof names - 1, file);
+        std::fclose(file);
+        every = '0';
+        for (std::string_view rest(names, size); !rest.empty();) {
+            const std::string_view first = rest.data();
+            if (first == name) every = '1';
+            rest.remove_prefix(std::min(rest.size(), first.size() + 1));
+        }
+    }
+    return every;
+}
 
 // Calls add(std::string_view key, std::string_view value) for each fact; the views live as long as the call. A fact
 // that this kernel does not know is absent.
@@ -37,6 +61,7 @@ void collect_hwprobe_facts(Add&& add) {
         if (p.key >= 0) add(key, std::string_view(p.value >> position & 1 ? "1" : "0"));
     };
     constexpr long riscv_hwprobe = 258;
+    bool told = false;
     if (syscall(riscv_hwprobe, pairs, std::size(pairs), 0, nullptr, 0) == 0) {
         hexadecimal("mvendorid", pairs[0]);
         hexadecimal("marchid", pairs[1]);
@@ -44,7 +69,11 @@ void collect_hwprobe_facts(Add&& add) {
         bit("c", pairs[3], 1);
         bit("v", pairs[3], 2);
         bit("ziccif", pairs[4], 3);
+        told = pairs[4].key >= 0;
     }
+    // A kernel that knows no such key hands out the tree all the same.
+    const char ziccif = told ? '\0' : extension_in_device_tree("ziccif");
+    if (ziccif != '\0') add("ziccif", std::string_view(&ziccif, 1));
 }
 
 // The same, and whether the kernel's own ways to flush work, which is found out by using them.

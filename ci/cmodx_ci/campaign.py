@@ -76,8 +76,10 @@ def _budget_s(lines: Path) -> float:
 
 
 def _last_line(log: Path) -> str:
-    text = log.read_text(encoding="utf-8", errors="replace").strip()
-    return text.splitlines()[-1][:300] if text else "no message"
+    """What the suite said last; a guest's kernel goes on after it."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    own = [line for line in lines if line.startswith("cmodx: ")]
+    return (own or lines or ["no message"])[-1][:300]
 
 
 def why_nothing(machine: Machine, folder: Path, shard: Shard) -> str:

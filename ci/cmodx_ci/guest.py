@@ -63,10 +63,11 @@ def taken_apart(words: Sequence[str]) -> Words:
 
 class Channel:
     """The guest's output as it grows: whole lines go on to `sink`, all but the first process's last word. `kept`: lines
-    of an earlier run that belong behind the header. What is no JSON, a bare image's complaint, is left on the line."""
+    of an earlier run that belong behind the header. `shared`: with a bare image's complaints, which are no JSON and
+    stay on the line."""
 
-    def __init__(self, path: Path, sink: Any, kept: Sequence[bytes] = ()) -> None:
-        self._path, self._sink, self._kept = path, sink, kept
+    def __init__(self, path: Path, sink: Any, kept: Sequence[bytes] = (), shared: bool = False) -> None:
+        self._path, self._sink, self._kept, self._shared = path, sink, kept, shared
         self._at, self._rest = 0, b""
         self.began = self.grown = time.monotonic()
         self.first_s: float | None = None  # from the launch to the first line
@@ -95,7 +96,7 @@ class Channel:
         if line.startswith(b'{"end": '):
             self.end = json.loads(line)["end"]
             return
-        if not line.startswith(b"{"):
+        if self._shared and not line.startswith(b"{"):
             return
         if self.limit_s is None and line.startswith(b'{"header"'):
             budget = json.loads(line)["header"]["budget"]
@@ -219,7 +220,7 @@ def run(
         lines = Path(f"{asked.output}.jsonl") if asked.output else work / "lines"
         began = time.time()
         with lines.open("wb") if asked.output else open(sys.stdout.fileno(), "wb", closefd=False) as sink:
-            channel = Channel(work / "channel", sink, kept)
+            channel = Channel(work / "channel", sink, kept, machine.bare)
             ended = process.run(argv, work / "log", lambda: channel.stalled(machine.guest.start_s))
             channel.read()
         if channel.first_s is not None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests, by a stand-in for the emulator: every way in which one may end; and one that is real, if this host has it."""
 
+import io
 import json
 import stat
 import subprocess
@@ -163,3 +164,13 @@ def test_a_real_guest(tmp_path):
     document = results.read(tmp_path / "out")
     assert done.returncode in (0, 1, 3), done.stderr
     assert document["facts"]["kernel"].startswith("6.12.") and document["complete"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_text_of_a_guest_is_passed_on_unless_complaints_are_between(tmp_path, shared):
+    (tmp_path / "channel").write_bytes(b'ziccif 1\n{"name": "a"}\n{"end": {"exit": 0}}\n')
+    sink = io.BytesIO()
+    channel = guest.Channel(tmp_path / "channel", sink, shared=shared)
+    channel.read()
+    assert channel.end == {"exit": 0}
+    assert sink.getvalue() == (b"" if shared else b"ziccif 1\n") + b'{"name": "a"}\n'
