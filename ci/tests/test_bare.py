@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machines without an operating system: real images on real emulators, where both are there; and how one may end."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -36,6 +37,37 @@ def test_the_same_tests_run_on_the_bare_machine(machine, tmp_path):
         listed = [native, "list", "--bare", "--arch", machine.architecture, "SM+imm+same+*"]
         names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
         assert [record["name"] for record in document["tests"]] == names
+
+
+@pytest.mark.parametrize("machine", singles, ids=lambda m: m.name)
+def test_what_only_a_kernel_can_do_is_enough_and_what_is_left_out_of_it_shows(machine, tmp_path):
+    if missing := _missing(machine):
+        pytest.skip(missing)
+    words = ["Remap*", "Wx+*", "--budget", "5ms", "--time-scale", "2"]
+    done, document = _run(machine, tmp_path, *words)
+    if document["facts"].get("page_tables", "1") != "1":
+        pytest.skip("no page tables")
+    assert done.returncode == 0, done.stderr
+    statuses = {record["name"]: record["status"] for record in document["tests"]}
+    whole = [name for name in statuses if name.startswith("Remap+") and statuses[name] == "pass"]
+    # No translation is ever forgotten: the old page is still there.
+    assert whole and statuses["Remap+imm+same+po+ctrl"] == "seen", statuses
+
+
+@pytest.mark.parametrize("machine", singles, ids=lambda m: m.name)
+def test_prices_of_a_kernel_stand_beside_what_is_said_of_them(machine):
+    if missing := _missing(machine):
+        pytest.skip(missing)
+    argv = [*machine.command(campaign.binary_of(machine)), "bench", "30"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    prices = {line["price"]: line["ns"] for line in lines if "what" in line}
+    assert {"ipi spinning 1", "ipi asleep 1"} <= prices.keys() and len(prices) > 10
+    for price in prices.values():
+        assert price["least"] <= price["median"] <= price["p99"]
+    assert prices["ipi spinning 1"]["least"] > 0
+    assert sum("claim" in line for line in lines) >= 2
 
 
 def test_what_an_image_complains_of_is_found_on_its_line(tmp_path):

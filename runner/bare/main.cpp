@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of a bare image and its output: `run [GLOB…] [--budget …] [--seed …] [--machine …]
-// [--time-scale …]`, words apart by spaces; nothing at all stands for `run --budget quick`. JSON Lines on the serial
-// line, then {"end": {"exit": N}}.
+// [--time-scale …]`, or `bench [SAMPLES]`, words apart by spaces; nothing at all stands for `run --budget quick`. JSON
+// Lines on the serial line, then {"end": {"exit": N}}.
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "runner/bare/bench.hpp"
 #include "runner/bare/cpu.hpp"
 #include "runner/record.hpp"
 
@@ -144,7 +145,11 @@ extern "C" void cmodx_first() {
     cpu_count = machine::start_cpus();
     std::vector<std::string> words = words_of(machine::command_line());
     if (words.empty()) words = {"run"};
-    if (words[0] != "run") refuse("unknown command '" + words[0] + "'; accepted is run");
+    if (words[0] == "bench") {
+        run_bench(words.size() > 1 ? number<std::size_t>("bench", words[1]) : 0);
+        end(0);
+    }
+    if (words[0] != "run") refuse("unknown command '" + words[0] + "'; accepted are run and bench");
     end(run(words));
 }
 
