@@ -6,15 +6,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define CMODX_SUBJECT_VERSION 1
+#define CMODX_SUBJECT_VERSION 2
 
 typedef struct cmodx_code {
-    void* run;   /* the executable alias: int (*)(void); set when it has been published */
+    void* run;   /* the executable alias: int (*)(void), or what `call` takes; set when it has been published */
     void* write; /* the writable alias, or null if the subject does not hand it out */
     size_t size;
     void* own; /* the subject's */
@@ -41,9 +40,10 @@ typedef struct cmodx_subject {
     int (*publish)(cmodx_code*);
     int (*patch)(cmodx_code*, size_t offset, const void* bytes, size_t length); /* may run meanwhile */
     /* Level of functions: code that returns the token. */
-    int (*emit)(cmodx_code*, uint8_t token); /* publishes, too */
+    int (*emit)(cmodx_code*, uint8_t token);     /* publishes, too */
     int (*retarget)(cmodx_code*, uint8_t token); /* may run meanwhile */
     void (*drop)(cmodx_code*);                   /* of both levels; nobody runs it any more */
+    int (*call)(void* run); /* runs code that has another signature; null: `run` is called itself */
     /* Called by each thread that runs code. */
     void (*reader_begin)(void);
     void (*reader_sync)(void);

@@ -52,7 +52,9 @@ std::size_t returning(std::uint8_t (&bytes)[32], std::uint8_t token) {
     cmodx::target::live::emit_return(b, token);
     return b.size;
 }
-int call(const void* run) { return reinterpret_cast<int (*)()>(reinterpret_cast<std::uintptr_t>(run))(); }
+int call(const cmodx_subject& s, void* run) {
+    return s.call != nullptr ? s.call(run) : reinterpret_cast<int (*)()>(reinterpret_cast<std::uintptr_t>(run))();
+}
 
 // A function that returns the token, published, by the level that the subject offers.
 int produce(const cmodx_subject& s, cmodx_code& c, std::uint8_t token, std::size_t size = 0) {
@@ -87,7 +89,7 @@ outcome same_thread(const context& at) {
         if (produce(s, c, token) != 0) return make(outcome::error, stale, rounds, "the subject made no code");
         if (s.reader_sync != nullptr && rounds == 0 && s.reader_begin != nullptr) s.reader_begin();
         if (s.reader_sync != nullptr) s.reader_sync();
-        stale += call(c.run) != token;
+        stale += call(s, c.run) != token;
         s.drop(&c);
     }
     return judged(true, stale, rounds, "stale, by the thread that made the code");
@@ -97,7 +99,7 @@ outcome modify_same_thread(const context& at) {
     const cmodx_subject& s = *at.subject;
     if (!can_modify(s)) return skipped("the subject does not modify code");
     cmodx_code c;
-    if (produce_modifiable(s, c, 0) != 0 || call(c.run) != 0)
+    if (produce_modifiable(s, c, 0) != 0 || call(s, c.run) != 0)
         return make(outcome::fail, 1, 1, "the first code is wrong");
     if (s.reader_begin != nullptr) s.reader_begin();
     long rounds = 0, stale = 0;
@@ -105,7 +107,7 @@ outcome modify_same_thread(const context& at) {
         const auto token = static_cast<std::uint8_t>(rounds + 1);
         if (modify(s, c, token) != 0) return skipped("the subject refuses that on this machine");
         if (s.reader_sync != nullptr) s.reader_sync();
-        stale += call(c.run) != token;
+        stale += call(s, c.run) != token;
     }
     return judged(true, stale, rounds, "stale, by the thread that modified the code");
 }
@@ -127,12 +129,12 @@ struct hand_over {
             const long now = published.load(std::memory_order_acquire);
             void* run = code.load(std::memory_order_relaxed);
             if (now == seen) {
-                (void)call(run);                        // the old code stays in caches and translations
+                (void)call(s, run);                     // the old code stays in caches and translations
                 if (++spins % 256 == 0) sched_yield();  // the two may have to share a CPU
                 continue;
             }
             if (s.reader_sync != nullptr) s.reader_sync();
-            if (call(run) != expected.load(std::memory_order_relaxed)) stale.fetch_add(1);
+            if (call(s, run) != expected.load(std::memory_order_relaxed)) stale.fetch_add(1);
             seen = now;
             acknowledged.store(now, std::memory_order_release);
             if (now % 64 == 0 && s.reader_end != nullptr && s.reader_begin != nullptr) {
@@ -226,7 +228,7 @@ outcome churn(const context& at) {
                 if (mine.empty()) continue;
                 const auto& [code, value] = mine[(random >> 4) % mine.size()];
                 if (s.reader_sync != nullptr) s.reader_sync();
-                if (call(code.run) != value) wrong.fetch_add(1);
+                if (call(s, code.run) != value) wrong.fetch_add(1);
             }
             if (s.reader_end != nullptr) s.reader_end();
         });
@@ -256,10 +258,10 @@ outcome forked(const context& at) {
     cmodx_code c;
     if (produce(s, c, 5) != 0) return make(outcome::error, 0, 0, "the subject made no code");
     const pid_t child = fork();
-    if (child == 0) _exit(call(c.run));
+    if (child == 0) _exit(call(s, c.run));
     int status = 0;
     waitpid(child, &status, 0);
-    const bool right = WIFEXITED(status) && WEXITSTATUS(status) == 5 && call(c.run) == 5;
+    const bool right = WIFEXITED(status) && WEXITSTATUS(status) == 5 && call(s, c.run) == 5;
     return judged(true, right ? 0 : 1, 1, "other results in a forked child, or after it");
 }
 
@@ -290,7 +292,7 @@ outcome exhausted(const context& at) {
     if (!refused) return skipped("the subject does not run out of memory");
     for (cmodx_code& c : made) s.drop(&c);
     cmodx_code last;
-    const bool right = call(first.run) == 3 && produce(s, last, 4) == 0 && call(last.run) == 4;
+    const bool right = call(s, first.run) == 3 && produce(s, last, 4) == 0 && call(s, last.run) == 4;
     return judged(true, right ? 0 : 1, count + 1, "no code after memory had been given back");
 }
 
