@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# What runs a cross build's executable here: QEMU's user-mode emulation from the cache folder that ci/setup fills.
-if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
+# The cache folder that ci/setup fills, and what runs a cross build's executable here: QEMU's user-mode emulation out of it.
+function(cmodx_cache folder)
   if(DEFINED ENV{CMODX_CACHE})
-    set(cache $ENV{CMODX_CACHE})
+    set(${folder} $ENV{CMODX_CACHE} PARENT_SCOPE)
   elseif(DEFINED ENV{XDG_CACHE_HOME})
-    set(cache $ENV{XDG_CACHE_HOME}/cmodx)
+    set(${folder} $ENV{XDG_CACHE_HOME}/cmodx PARENT_SCOPE)
   else()
-    set(cache $ENV{HOME}/.cache/cmodx)
+    set(${folder} $ENV{HOME}/.cache/cmodx PARENT_SCOPE)
   endif()
+endfunction()
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
+  cmodx_cache(cache)
   set(qemu_x86_64 x86_64)
   set(qemu_aarch64 aarch64)
   set(qemu_riscv64 riscv64)
