@@ -22,7 +22,11 @@ constexpr double grace_seconds = 5;                // beyond twice the budget, b
 std::string absent(const test_case& t, const environment& here, const run_options& options) {
     const scripted* script = t.form->by_script;
     const std::size_t cpus = script != nullptr ? script->cpus : t.form->programs.size();
-    if (options.cpus.size() < cpus) return fmt::format("needs {} CPUs, has {}", cpus, options.cpus.size());
+    if (options.cpus.size() < cpus) {
+        const std::string_view silent = here.value("cpus_silent");
+        return fmt::format("needs {} CPUs, has {}{}{}", cpus, options.cpus.size(),
+                           silent.empty() ? "" : "; did not start: CPU ", silent);
+    }
     if (script != nullptr && !script->needs.empty() && here.value(script->needs) != "1")
         return fmt::format("{}: absent", script->needs);
     const std::string path = fmt::format("mapping_{}", mapping_names[static_cast<std::size_t>(t.path)]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls between CPUs. Compiled, as trap.cpp is, without the use of floating-point registers.
+// Calls between CPUs.
 #include "runner/bare/calls.hpp"
 
 #include "runner/bare/cpu.hpp"
@@ -21,7 +21,8 @@ breakpoint_handler breakpoints;
 
 void begin_call(std::uint32_t which, void (*handler)(void*), void* argument) {
     const unsigned here = machine::current_cpu();
-    which &= ((1u << cpu_count) - 1) & ~(1u << here);
+    for (unsigned k = 0; k < 32; ++k)
+        if (k == here || k >= cpu_count || !cpus[k].online.load(std::memory_order_relaxed)) which &= ~(1u << k);
     request& r = requests[here];
     r.handler = handler;
     r.argument = argument;

@@ -20,7 +20,9 @@ struct alignas(64) cpu {
     machine::context base;  // where it comes back to when its task is abandoned; first CPU: the end of a test
     guard* armed = nullptr;
     std::atomic<const platform::task*> work{nullptr};
-    std::atomic<bool> abandon{false};
+    std::atomic<std::uint32_t> abandon{0};  // not a bool: RISC-V exchanges words
+    std::atomic<bool> online{false};        // has come to where it takes tasks
+    std::uint32_t pauses = 0;
     bool isolated = false;             // first CPU: a test is running, and `base` ends it
     std::atomic<bool> waiting{false};  // asleep until it is interrupted
 };

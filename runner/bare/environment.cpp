@@ -24,14 +24,23 @@ environment probe_environment() {
     constexpr std::string_view absent = "needs an operating system";
     environment e;
     const auto add = [&](std::string_view key, std::string_view value) { e.facts.emplace_back(key, value); };
-    for (unsigned i = 0; i < bare::cpu_count; ++i) e.cpus.push_back(i);
+    std::string silent;
+    for (unsigned i = 0; i < bare::cpu_count; ++i)
+        if (bare::cpus[i].online.load())
+            e.cpus.push_back(i);
+        else
+            silent += (silent.empty() ? "" : " ") + std::to_string(i);
     add("bare", "1");
-    add("cpus", std::to_string(bare::cpu_count));
+    add("cpus", std::to_string(e.cpus.size()));
+    if (!silent.empty()) add("cpus_silent", silent);  // numbers of those that do not start
     add("linux", absent);
-    add("mapping_alias", "1");
+    std::uint8_t* const memory = machine::memory_begin();
+    const bool translates = machine::writable_alias(memory) != machine::executable_alias(memory);
+    add("mapping_alias", translates ? "1" : "no address is translated");
     for (const char* path : {"mapping_file", "mapping_flip", "mapping_poke", "mapping_process"}) add(path, absent);
     add("mapping_same", "1");
     add("membarrier_sync_core", absent);
+    if (!machine::firmware().empty()) add(machine::firmware(), "1");
     add("privileged", "1");
     add("page_size", std::to_string(platform::page_size()));
     target::collect_facts(add);

@@ -32,7 +32,7 @@ struct bare_kernel final : kernel {
     }
     void end_interrupt() const override { bare::end_call(); }
     bool ending() const override {
-        return bare::ended.how.load() != bare::ending::none || bare::cpus[machine::current_cpu()].abandon.load();
+        return bare::ended.how.load() != bare::ending::none || bare::cpus[machine::current_cpu()].abandon.load() != 0;
     }
     unsigned cpu() const override { return machine::current_cpu(); }
     unsigned cpus() const override { return bare::cpu_count; }

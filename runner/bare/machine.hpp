@@ -24,7 +24,7 @@ extern "C" [[noreturn]] void cmodx_restore(const context* from);
 
 // --- Before anything else, on the first CPU: devices, traps, interrupts on.
 void prepare();
-// Starts the other CPUs at cmodx_secondary; returns how many there are now in all, numbered from 0.
+// Has the other CPUs start at cmodx_secondary, and does not wait; returns how many there are in all, numbered from 0.
 unsigned start_cpus();
 unsigned current_cpu();
 
@@ -37,7 +37,9 @@ std::uint64_t ticks_per_second();
 void set_timer(std::uint64_t deadline);  // of the calling CPU, whichever, in ticks; one interrupt
 void interrupt(unsigned cpu);            // another, or itself, when earlier stores are complete
 void sleep();                            // until an interrupt is pending, which the caller then takes; called masked
-void mask();                             // no interrupt from here on
+// Lets the other CPUs of an emulator go on that runs all of them in turn, where the instruction that pauses does not.
+void give_way();
+void mask();  // no interrupt from here on
 void unmask();
 
 // Memory for code, and its other addresses: one only writable, one only executable.
@@ -68,6 +70,8 @@ bool invalidate_page(std::uint8_t* address);
 bool invalidate_tag(unsigned tag);
 
 std::string_view fault_name(int cause);
+// The interface of what is below this level, as the name of a fact; empty: there is nothing that anyone needs to know.
+std::string_view firmware();
 
 }  // namespace cmodx::machine
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of a bare image and its output: `run [GLOB…] [--budget …] [--seed …] [--machine …]
-// [--time-scale …]`, or `bench [SAMPLES]`, words apart by spaces; nothing at all stands for `run --budget quick`. JSON
+// [--time-scale …]`, or `bench [SAMPLES]`, words apart by spaces; nothing at all stands for CMODX_BARE_ARGUMENTS. JSON
 // Lines on the serial line, then {"end": {"exit": N}}.
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -105,6 +105,16 @@ std::vector<const test_case*> chosen(const std::vector<test_case>& all, const st
     return tests;
 }
 
+// A CPU that does not come within some seconds stays out, and tests are skipped for it.
+void start_others() {
+    constexpr std::uint64_t seconds = 3;
+    cpus[0].online.store(true);
+    cpu_count = machine::start_cpus();
+    const std::uint64_t limit = machine::ticks() + seconds * machine::ticks_per_second();
+    for (unsigned k = 1; k < cpu_count; ++k)
+        while (!cpus[k].online.load(std::memory_order_acquire) && machine::ticks() < limit) platform::pause();
+}
+
 void print_line(const json& j) { print(j.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); }
 
 int run(const std::vector<std::string>& words) {
@@ -132,9 +142,16 @@ void print(std::string_view text) {
 }
 
 void panic(std::string_view why) {
-    print("\ncmodx: the bare image failed: ");
-    print(why);
-    print("\n");
+    constexpr unsigned none = ~0u;
+    static std::atomic<unsigned> first{none};
+    unsigned expected = none;
+    const unsigned here = machine::current_cpu();
+    if (first.compare_exchange_strong(expected, here)) {
+        print("\ncmodx: the bare image failed: ");
+        print(why);
+        print("\n");
+    }
+    while (expected != none && expected != here) platform::pause();  // until the one that came first has spoken
     machine::power_off(3);
 }
 
@@ -142,9 +159,9 @@ extern "C" void cmodx_first() {
     for (auto constructor = cmodx_constructors_begin; constructor != cmodx_constructors_end; ++constructor)
         (*constructor)();
     machine::prepare();
-    cpu_count = machine::start_cpus();
+    start_others();
     std::vector<std::string> words = words_of(machine::command_line());
-    if (words.empty()) words = {"run"};
+    if (words.empty()) words = words_of(CMODX_BARE_ARGUMENTS);
     if (words[0] == "bench") {
         run_bench(words.size() > 1 ? number<std::size_t>("bench", words[1]) : 0);
         end(0);

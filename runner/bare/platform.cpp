@@ -112,7 +112,11 @@ std::uint64_t nanoseconds() {
 
 void yield() { pause(); }
 void rest() { pause(); }
-void pause() { target::pause(); }
+void pause() {
+    constexpr std::uint32_t turn = 64;
+    target::pause();
+    if (++cpus[machine::current_cpu()].pauses % turn == 0) machine::give_way();
+}
 
 void guarded(void (*body)(void*), void (*on_fault)(void*, int, std::uintptr_t), void* argument) {
     bare::cpu& here = cpus[machine::current_cpu()];
@@ -145,7 +149,7 @@ bool abandon_others() {
     const std::uint64_t limit = machine::ticks() + machine::ticks_per_second();
     for (unsigned k = 1; k < cpu_count; ++k) {
         if (cpus[k].work.load() == nullptr) continue;
-        cpus[k].abandon.store(true);
+        cpus[k].abandon.store(1);
         machine::interrupt(k);
         while (cpus[k].work.load() != nullptr)
             if (machine::ticks() > limit) return false;
@@ -155,10 +159,11 @@ bool abandon_others() {
 
 extern "C" void cmodx_secondary(unsigned number) {
     cpu& here = cpus[number];
+    here.online.store(true, std::memory_order_release);
     // Comes back here, too, when a task is abandoned.
     machine::cmodx_save(&here.base);
     here.armed = nullptr;
-    here.abandon.store(false);
+    here.abandon.store(0);
     here.work.store(nullptr);
     for (;;) {
         machine::mask();

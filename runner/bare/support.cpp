@@ -139,6 +139,12 @@ int snprintf(char* to, std::size_t room, const char* format, ...) {
     if (room != 0) to[std::min(size, room - 1)] = '\0';
     return static_cast<int>(size);
 }
+double ceil(double x) {
+    constexpr double no_fraction = 4503599627370496;  // 2^52
+    if (!(x > -no_fraction && x < no_fraction)) return x;
+    const auto whole = static_cast<double>(static_cast<std::int64_t>(x));
+    return whole < x ? whole + 1 : whole;
+}
 lconv* localeconv() {
     static char point[] = ".";
     static char nothing[] = "";
@@ -164,6 +170,12 @@ char __libc_single_threaded = 0;
 template class std::basic_string<char>;
 
 extern "C" {
+// Reference counts, where std::shared_ptr does not count by itself: __gnu_cxx::__exchange_and_add and __atomic_add.
+int count_fetched(volatile int* count, int by) asm("_ZN9__gnu_cxx18__exchange_and_addEPVii");
+int count_fetched(volatile int* count, int by) { return __atomic_fetch_add(count, by, __ATOMIC_ACQ_REL); }
+void count_changed(volatile int* count, int by) asm("_ZN9__gnu_cxx12__atomic_addEPVii");
+void count_changed(volatile int* count, int by) { __atomic_fetch_add(count, by, __ATOMIC_ACQ_REL); }
+
 // std::runtime_error's constructor, destructor and what(): in the tables of classes that are never thrown.
 [[noreturn]] void runtime_error_made() asm("_ZNSt13runtime_errorC2EPKc");
 [[noreturn]] void runtime_error_gone() asm("_ZNSt13runtime_errorD2Ev");

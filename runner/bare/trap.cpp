@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is done in a trap. Compiled without the use of floating-point registers, which traps do not save.
+// What is done in a trap.
 #include "runner/bare/calls.hpp"
 #include "runner/bare/cpu.hpp"
 
@@ -56,7 +56,7 @@ const machine::context* on_interrupt() {
     cpu& here = cpus[machine::current_cpu()];
     here.waiting.store(false, std::memory_order_relaxed);
     answer_calls();
-    if (here.abandon.exchange(false)) {
+    if (here.abandon.exchange(0) != 0) {
         here.armed = nullptr;
         return &here.base;
     }

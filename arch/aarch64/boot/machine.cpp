@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// QEMU's board "virt" (its hw/arm/virt.c has the addresses): PL011, GICv2, the virtual timer, PSCI.
+// AArch64 on QEMU's board "virt".
 #include "runner/bare/machine.hpp"
 
+#include "runner/bare/arm_virt.hpp"
 #include "runner/bare/cpu.hpp"
-#include "runner/bare/device_tree.hpp"
 #include "runner/bare/hexadecimal.hpp"
 
 extern "C" {
@@ -14,18 +14,8 @@ extern void cmodx_secondary_start();
 namespace cmodx::machine {
 namespace {
 
-constexpr std::uintptr_t serial = 0x09000000;       // PL011, DDI0183
-constexpr std::uintptr_t distributor = 0x08000000;  // GICv2, IHI0048
-constexpr std::uintptr_t cpu_interface = 0x08010000;
-constexpr std::uintptr_t device_tree = 0x40000000;
-constexpr std::uintptr_t ram_end = 0x50000000;           // what the suite uses of it
 constexpr std::uintptr_t executable_only = 0x100000000;  // start.S
 constexpr std::uintptr_t writable_only = 0x200000000;
-constexpr unsigned timer_interrupt = 27;
-constexpr unsigned spurious = 1020;
-
-volatile std::uint32_t& device(std::uintptr_t address) { return *reinterpret_cast<volatile std::uint32_t*>(address); }
-
 // DEN0022 (PSCI), by HVC as the board's device tree says.
 std::int64_t psci(std::uint64_t function, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0) {
     register std::uint64_t x0 asm("x0") = function;
@@ -43,22 +33,14 @@ struct frame {
     std::uint64_t stack;
 };
 
-void open_interrupts() {
-    device(distributor + 0x100) = 0xffff | 1u << timer_interrupt;  // GICD_ISENABLER0
-    device(cpu_interface + 4) = 0xff;                              // GICC_PMR
-    device(cpu_interface) = 1;                                     // GICC_CTLR
-}
-
-std::atomic<unsigned> online{1};
-
 }  // namespace
 
 void prepare_pages();
 
 void prepare() {
     prepare_pages();
-    device(distributor) = 1;  // GICD_CTLR
-    open_interrupts();
+    arm_virt::open_distributor();
+    arm_virt::open_interrupts();
     unmask();
 }
 
@@ -68,16 +50,10 @@ unsigned start_cpus() {
     while (count < most_cpus &&
            psci(cpu_on, count, reinterpret_cast<std::uintptr_t>(cmodx_secondary_start), count) == 0)
         ++count;
-    const std::uint64_t limit = ticks() + ticks_per_second();
-    while (online.load() < count)
-        if (ticks() > limit) bare::panic("a CPU that was started does not answer");
     return count;
 }
 
-extern "C" void cmodx_online() {
-    open_interrupts();
-    online.fetch_add(1);
-}
+extern "C" void cmodx_prepare_secondary() { arm_virt::open_interrupts(); }
 
 unsigned current_cpu() {
     std::uint64_t number;
@@ -85,26 +61,19 @@ unsigned current_cpu() {
     return static_cast<unsigned>(number);
 }
 
-void put(char c) {
-    constexpr std::uint32_t full = 1 << 5;
-    while ((device(serial + 0x18) & full) != 0) {
-    }
-    device(serial) = static_cast<std::uint8_t>(c);
-}
+void put(char c) { arm_virt::put(c); }
 
-std::string_view command_line() { return bare::boot_arguments(reinterpret_cast<const std::uint8_t*>(device_tree)); }
+std::string_view command_line() { return arm_virt::command_line(); }
 
 // Semihosting's SYS_EXIT_EXTENDED carries the code to whoever started the emulator.
 void power_off(int code) {
-    static bool tried = false;
     const std::uint64_t words[2] = {0x20026 /* ADP_Stopped_ApplicationExit */, static_cast<std::uint64_t>(code)};
-    if (!tried) {
-        tried = true;
+    if (arm_virt::first_power_off()) {
         register std::uint64_t x0 asm("x0") = 0x20;
         register const void* x1 asm("x1") = words;
         asm volatile("hlt #0xf000" : "+r"(x0) : "r"(x1) : "memory");
     }
-    psci(0x84000008);  // SYSTEM_OFF
+    psci(arm_virt::system_off);
     for (;;) asm volatile("wfi");
 }
 
@@ -124,14 +93,16 @@ void set_timer(std::uint64_t deadline) {
 
 void interrupt(unsigned cpu) {
     asm volatile("dsb ish" ::: "memory");
-    device(distributor + 0xf00) = 1u << (16 + cpu);  // GICD_SGIR
+    arm_virt::interrupt(cpu);
 }
 void sleep() { asm volatile("dsb sy; wfi" ::: "memory"); }
+std::string_view firmware() { return {}; }
+void give_way() {}
 void mask() { asm volatile("msr daifset, #2" ::: "memory"); }
 void unmask() { asm volatile("msr daifclr, #2" ::: "memory"); }
 
 std::uint8_t* memory_begin() { return &cmodx_image_end; }
-std::uint8_t* memory_end() { return reinterpret_cast<std::uint8_t*>(ram_end); }
+std::uint8_t* memory_end() { return reinterpret_cast<std::uint8_t*>(arm_virt::ram_end); }
 std::uint8_t* writable_alias(std::uint8_t* p) { return p + writable_only; }
 std::uint8_t* executable_alias(std::uint8_t* p) { return p + executable_only; }
 
@@ -171,13 +142,11 @@ std::size_t describe(const void* from, char* to) {
 extern "C" void cmodx_trap(frame* f, unsigned kind) {
     using trap = bare::trap;
     trap t = {.what = trap::kind::fault, .pc = f->pc};
-    std::uint32_t acknowledged = spurious;
     if (kind == 1) {
-        acknowledged = device(cpu_interface + 0xc);  // GICC_IAR
-        if ((acknowledged & 0x3ff) >= spurious) return;
-        t.what = (acknowledged & 0x3ff) == timer_interrupt ? trap::kind::timer : trap::kind::interrupt;
+        const unsigned number = arm_virt::acknowledge();
+        if (number >= arm_virt::spurious) return;
+        t.what = number == arm_virt::timer_interrupt ? trap::kind::timer : trap::kind::interrupt;
         if (t.what == trap::kind::timer) asm volatile("msr cntv_ctl_el0, xzr; isb");
-        device(cpu_interface + 0x10) = acknowledged;  // GICC_EOIR
     } else {
         std::uint64_t syndrome;
         asm volatile("mrs %0, esr_el1; mrs %1, far_el1" : "=r"(syndrome), "=r"(t.address));

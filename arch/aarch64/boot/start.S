@@ -24,7 +24,7 @@ cmodx_secondary_start:
     msr     daifset, #15
     mov     x20, x0
     bl      enable
-    bl      cmodx_online
+    bl      cmodx_prepare_secondary
     mov     x0, x20
     b       cmodx_secondary
 
@@ -37,8 +37,7 @@ enable:
     msr     tcr_el1, x0
     adrp    x0, cmodx_translation
     msr     ttbr0_el1, x0
-    adrp    x0, vectors
-    add     x0, x0, :lo12:vectors
+    ldr     x0, cmodx_vectors_at
     msr     vbar_el1, x0
     mov     x0, #3 << 20                        // CPACR_EL1.FPEN
     msr     cpacr_el1, x0
@@ -55,7 +54,7 @@ enable:
     msr     sctlr_el1, x0
     isb
     // Traps have a stack of their own: code under test may leave any value in its stack pointer.
-    adrp    x0, stacks
+    ldr     x0, cmodx_stacks
     add     x1, x20, #1
     mov     x2, #STACK
     madd    x0, x1, x2, x0
@@ -65,6 +64,13 @@ enable:
     sub     x0, x0, #0x4000
     mov     sp, x0
     ret
+
+    .balign 8
+    .globl cmodx_stacks, cmodx_vectors_at
+cmodx_stacks:
+    .quad   stacks
+cmodx_vectors_at:
+    .quad   vectors
 
     .macro vector entry
     .balign 128
@@ -194,6 +200,7 @@ cmodx_translation:
 
     .section .noinit, "aw", %nobits
     .balign 4096
-    .globl stacks
 stacks:
     .skip   8 * STACK
+
+    .section .note.GNU-stack, "", %progbits
