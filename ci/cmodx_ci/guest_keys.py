@@ -39,6 +39,10 @@ def _is_bare_launch(value: Any) -> bool:
     return _launches(value, bare_placeholders, bare_needed)
 
 
+def _is_image(value: Any) -> bool:
+    return is_text(value) and re.fullmatch(r"cmodx_bare(_[a-z0-9_]+)?", value) is not None
+
+
 def _is_cpus(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 255
 
@@ -64,6 +68,7 @@ bare_keys = {name: key for name, key in keys.items() if name != "kernel"} | {
         + "; placeholders: " + ", ".join("{" + name + "}" for name in bare_placeholders),
         _is_bare_launch,
     ),
+    "image": Key("a target of the build, cmodx_bare or one that begins so", _is_image, False, "cmodx_bare"),
 }
 
 
@@ -73,6 +78,7 @@ class Guest:
     cpus: int
     start_s: float
     probe: bool
+    image: str = ""  # of kind "bare": the build's target
 
     def bare_command(self, launch: tuple[str, ...], image: Path, arguments: str, work: Path) -> list[str]:
         """`work`: a folder in which what the serial line says appears as `channel`."""
@@ -90,4 +96,5 @@ class Guest:
 
 
 def guest_of(table: dict[str, Any]) -> Guest:
-    return Guest(table.get("kernel", ""), table["guest_cpus"] or table["cpus"], float(table["start_s"]), table["probe"])
+    cpus = table["guest_cpus"] or table["cpus"]
+    return Guest(table.get("kernel", ""), cpus, float(table["start_s"]), table["probe"], table.get("image", ""))

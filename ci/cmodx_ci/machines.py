@@ -106,7 +106,7 @@ class Machine:
     @property
     def target(self) -> str:
         """What is built for it."""
-        return "cmodx_bare" if self.bare else "cmodx"
+        return self.guest.image if self.guest and self.bare else "cmodx"
 
     @property
     def elsewhere(self) -> bool:

@@ -2,33 +2,41 @@
 """Machines without an operating system: real images on real emulators, where both are there; and how one may end."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
+import elf
 import pytest
 
-from cmodx_ci import campaign, console, machines, results, tree
+from cmodx_ci import campaign, console, fault, machines, results, tree
 
 singles = [m for m in machines.select(["qemu-bare-10-*-single"])]
+each_machine = pytest.mark.parametrize("machine", singles, ids=lambda m: m.name)
 
 
-def _missing(machine) -> str | None:
+@pytest.fixture(autouse=True)
+def _there(request):
+    if "machine" not in request.fixturenames:
+        return
+    machine = request.getfixturevalue("machine")
     image = campaign.binary_of(machine)
-    return machine.absent() or (None if image.exists() else f"not built: {image}")
-
-
-def _run(machine, folder: Path, *words: str) -> tuple[subprocess.CompletedProcess, results.Document]:
-    argv = [*machine.command(campaign.binary_of(machine)), "run", *words, "--seed", "3", "--output", folder / "out"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
-    return done, results.read(folder / "out")
-
-
-@pytest.mark.parametrize("machine", singles, ids=lambda m: m.name)
-def test_the_same_tests_run_on_the_bare_machine(machine, tmp_path):
-    if missing := _missing(machine):
+    if missing := machine.absent() or (None if image.exists() else f"not built: {image}"):
         pytest.skip(missing)
-    done, document = _run(machine, tmp_path, "SM+imm+same+*", "--budget", "5ms", "--time-scale", "2")
+
+
+def _run(machine, image: Path, folder: Path, *words: str) -> subprocess.CompletedProcess:
+    argv = [*machine.command(image), "run", *words, "--seed", "3", "--output", folder / "out"]
+    impatient = os.environ | {"CMODX_GUEST_QUIET_S": "1"}
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120, env=impatient)
+
+
+@each_machine
+def test_the_same_tests_run_on_the_bare_machine(machine, tmp_path):
+    image = campaign.binary_of(machine)
+    done = _run(machine, image, tmp_path, "SM+imm+same+*", "--budget", "5ms", "--time-scale", "2")
     assert done.returncode == 0, done.stderr
+    document = results.read(tmp_path / "out")
     assert document["complete"] and document["facts"]["bare"] == "1" and not results.schema_faults(document)
     statuses = {record["status"] for record in document["tests"]}
     assert "pass" in statuses and statuses <= {"pass", "not-seen", "seen", "skip"}
@@ -39,12 +47,11 @@ def test_the_same_tests_run_on_the_bare_machine(machine, tmp_path):
         assert [record["name"] for record in document["tests"]] == names
 
 
-@pytest.mark.parametrize("machine", singles, ids=lambda m: m.name)
+@each_machine
 def test_what_only_a_kernel_can_do_is_enough_and_what_is_left_out_of_it_shows(machine, tmp_path):
-    if missing := _missing(machine):
-        pytest.skip(missing)
     words = ["Remap*", "Wx+*", "--budget", "5ms", "--time-scale", "2"]
-    done, document = _run(machine, tmp_path, *words)
+    done = _run(machine, campaign.binary_of(machine), tmp_path, *words)
+    document = results.read(tmp_path / "out")
     if document["facts"].get("page_tables", "1") != "1":
         pytest.skip("no page tables")
     assert done.returncode == 0, done.stderr
@@ -54,10 +61,8 @@ def test_what_only_a_kernel_can_do_is_enough_and_what_is_left_out_of_it_shows(ma
     assert whole and statuses["Remap+imm+same+po+ctrl"] == "seen", statuses
 
 
-@pytest.mark.parametrize("machine", singles, ids=lambda m: m.name)
+@each_machine
 def test_prices_of_a_kernel_stand_beside_what_is_said_of_them(machine):
-    if missing := _missing(machine):
-        pytest.skip(missing)
     argv = [*machine.command(campaign.binary_of(machine)), "bench", "30"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -68,6 +73,63 @@ def test_prices_of_a_kernel_stand_beside_what_is_said_of_them(machine):
         assert price["least"] <= price["median"] <= price["p99"]
     assert prices["ipi spinning 1"]["least"] > 0
     assert sum("claim" in line for line in lines) >= 2
+
+
+# Faults in the way from reset to the first test, planted into a copy of the image: they end, and say something.
+
+nowhere = (0x7F00_0000).to_bytes(8, "little")  # no board has memory there, and no translation leads to any
+forever = {  # a jump to itself
+    "x86_64": bytes.fromhex("ebfe"),
+    "aarch64": bytes.fromhex("00000014"),
+    "riscv64": bytes.fromhex("6f000000"),
+    "arm32": bytes.fromhex("feffffea"),
+}
+
+
+def _planted(machine, folder: Path, symbol: str, new: bytes) -> Path:
+    image = elf.Image(campaign.binary_of(machine))
+    image.put(symbol, new)
+    return image.write(folder / "image")
+
+
+def _without(machine, folder: Path, symbol: str, *words: str) -> subprocess.CompletedProcess:
+    """Runs with an address in the image that leads nowhere, on a machine of less patience."""
+    image = _planted(machine, folder, symbol, nowhere[: elf.Image(campaign.binary_of(machine)).word])
+    short = folder / "short.toml"
+    short.write_text(f'extends = "{machine.path}"\nstart_s = 3\n')
+    return _run(machines.read_machine(short), image, folder, *words)
+
+
+@each_machine
+def test_an_image_without_a_stack_ends(machine, tmp_path):
+    done = _without(machine, tmp_path, "cmodx_stacks")
+    assert done.returncode == fault.harness_failed, done.stderr
+    assert "the guest ended" in done.stderr or "the guest hung: no " in done.stderr
+
+
+@each_machine
+def test_an_image_without_vectors_ends(machine, tmp_path):
+    words = ("MP.RF+imm+same+*", "--budget", "5ms", "--time-scale", "0.1")
+    done = _without(machine, tmp_path, "cmodx_vectors_at", *words)
+    assert done.returncode in (fault.harness_failed, fault.violations), done.stderr
+    assert "the guest ended" in done.stderr or "the guest hung: no " in done.stderr
+    if done.returncode == fault.violations:
+        statuses = [record["status"] for record in results.read(tmp_path / "out")["tests"]]
+        assert next(status for status in statuses if status != "skip") in ("timeout", "crash")
+
+
+@each_machine
+def test_a_cpu_that_never_answers_is_left_out_and_named(machine, tmp_path):
+    start = "cmodx_trampoline" if machine.architecture == "x86_64" else "cmodx_secondary_start"
+    words = ("MP.RF+imm+same+po+*", "SM+imm+same+po", "--budget", "5ms", "--time-scale", "2")
+    image = _planted(machine, tmp_path, start, forever[machine.architecture])
+    done = _run(machine, image, tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    document = results.read(tmp_path / "out")
+    assert document["facts"]["cpus"] == "1" and document["facts"]["cpus_silent"] == "1"
+    records = {record["shape"]: record for record in document["tests"]}
+    assert records["MP.RF"]["status"] == "skip" and records["SM"]["trials"] > 0
+    assert records["MP.RF"]["reason"] == "needs 2 CPUs, has 1; did not start: CPU 1"
 
 
 def test_what_an_image_complains_of_is_found_on_its_line(tmp_path):
