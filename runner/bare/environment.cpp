@@ -41,6 +41,7 @@ environment probe_environment() {
     add("mapping_same", "1");
     add("membarrier_sync_core", absent);
     if (!machine::firmware().empty()) add(machine::firmware(), "1");
+    add("page_tables", machine::window() != nullptr ? "1" : "0");
     add("privileged", "1");
     add("page_size", std::to_string(platform::page_size()));
     target::collect_facts(add);

@@ -17,6 +17,8 @@ void acknowledge_timer();
 void acknowledge_interrupt();
 
 void interrupt_itself();
+// Where no firmware does it: another hart waits for this one's FENCE.I, and this one may be in a handler.
+void fence_if_wanted();
 
 // A property of the device tree that is a number; `otherwise` without one.
 std::uint32_t tree_number(std::string_view property, std::uint32_t otherwise);

@@ -29,17 +29,12 @@ volatile std::uint64_t& time_now() { return *reinterpret_cast<volatile std::uint
 std::uint64_t hart_of[most_cpus];  // by number
 unsigned count = 1;
 std::atomic<bool> fence_wanted[most_cpus];
+std::atomic<bool> asleep[most_cpus];  // and looks for what is wanted before it runs anything
 
 // Commands of device 1, the console: 1 writes a character. Device 0: an odd number ends the simulation.
 void tell_host(std::uint64_t word) {
     while (tohost != 0) fromhost = 0;
     tohost = word;
-}
-
-void fence_if_wanted(unsigned cpu) {
-    if (!fence_wanted[cpu].load(std::memory_order_acquire)) return;
-    asm volatile("fence; fence.i" ::: "memory");
-    fence_wanted[cpu].store(false, std::memory_order_release);
 }
 
 }  // namespace
@@ -96,7 +91,19 @@ void interrupt_itself() { interrupt(current_cpu()); }
 void acknowledge_interrupt() {
     software_interrupt(hart_of[current_cpu()]) = 0;
     asm volatile("fence" ::: "memory");
-    fence_if_wanted(current_cpu());
+    fence_if_wanted();
+}
+void fence_if_wanted() {
+    std::atomic<bool>& wanted = fence_wanted[current_cpu()];
+    if (!wanted.load()) return;
+    asm volatile("fence; fence.i" ::: "memory");
+    wanted.store(false);
+}
+void sleep() {
+    asleep[current_cpu()].store(true);
+    asm volatile("fence; wfi" ::: "memory");
+    asleep[current_cpu()].store(false);
+    fence_if_wanted();
 }
 
 std::uint8_t* writable_alias(std::uint8_t* p) { return p; }
@@ -105,12 +112,12 @@ std::uint8_t* executable_alias(std::uint8_t* p) { return p; }
 // "Zifencei": a hart's FENCE.I is for itself alone, so the others execute one, too.
 void synchronize(std::uint8_t*, std::uint8_t*) {
     asm volatile("fence; fence.i" ::: "memory");
-    const unsigned here = current_cpu();
     for (unsigned k = 0; k < count; ++k) {
-        if (k == here || !bare::cpus[k].online.load()) continue;
-        fence_wanted[k].store(true, std::memory_order_release);
+        if (k == current_cpu() || !bare::cpus[k].online.load()) continue;
+        fence_wanted[k].store(true);
+        if (asleep[k].load()) continue;
         interrupt(k);
-        while (fence_wanted[k].load(std::memory_order_acquire)) fence_if_wanted(here);
+        while (fence_wanted[k].load() && !asleep[k].load()) fence_if_wanted();
     }
 }
 

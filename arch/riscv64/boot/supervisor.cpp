@@ -84,6 +84,8 @@ void interrupt(unsigned cpu) {
     sbi(interrupts, 0, 1, hart_of[cpu]);
 }
 void interrupt_itself() { asm volatile("csrsi sip, 2"); }
+void fence_if_wanted() {}
+void sleep() { asm volatile("fence; wfi" ::: "memory"); }
 void acknowledge_interrupt() { asm volatile("csrci sip, 2"); }
 
 std::uint8_t* writable_alias(std::uint8_t* p) { return p + writable_only; }
@@ -92,7 +94,10 @@ std::uint8_t* executable_alias(std::uint8_t* p) { return p + executable_only; }
 // "Zifencei": a hart's FENCE.I is for itself alone, so the others execute one, too.
 void synchronize(std::uint8_t*, std::uint8_t*) {
     asm volatile("fence; fence.i" ::: "memory");
-    for (unsigned k = 0; k < count; ++k) sbi(remote_fence, 0, 1, hart_of[k]);
+    std::uint64_t others = 0;
+    for (unsigned k = 0; k < count; ++k)
+        if (k != current_cpu()) others |= std::uint64_t{1} << hart_of[k];
+    if (others != 0) sbi(remote_fence, 0, others);
 }
 
 }  // namespace cmodx::machine

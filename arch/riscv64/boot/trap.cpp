@@ -50,9 +50,9 @@ unsigned current_cpu() {
     return static_cast<unsigned>(number);
 }
 
-void sleep() { asm volatile("fence; wfi" ::: "memory"); }
 // PAUSE does not end a hart's turn in QEMU; WFI does, even if it does not wait.
 void give_way() {
+    fence_if_wanted();
     std::uint64_t before;
     asm volatile("csrrci %0, " CMODX_NAME(CSR_STATUS) ", %1" : "=r"(before) : "i"(INTERRUPTS_ON) : "memory");
     interrupt_itself();
