@@ -14,10 +14,13 @@ def tail(path: Path, lines: int = kept_lines) -> str:
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - _read_bytes))
+            left_off = max(0, file.tell() - _read_bytes)
+            file.seek(left_off)
             text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
+    if left_off:
+        text = text.partition("\n")[2]  # the first line is the end of one
     return "\n".join(_control.sub("", text).strip().splitlines()[-lines:])
 
 

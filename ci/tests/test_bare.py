@@ -135,5 +135,6 @@ def test_a_cpu_that_never_answers_is_left_out_and_named(machine, tmp_path):
 def test_what_an_image_complains_of_is_found_on_its_line(tmp_path):
     channel = tmp_path / "channel"
     channel.write_text('{"header": {}}\n{"name": "a"}\n\ncmodx: the bare image failed: a trap\n')
+    channel.write_text('{"long": "' + 70000 * "x" + '"}\n' + channel.read_text())
     said = console.complaints(channel)
-    assert console.last_words(said) == "cmodx: the bare image failed: a trap" and "header" not in said
+    assert console.last_words(said) == said.strip() == "cmodx: the bare image failed: a trap"
