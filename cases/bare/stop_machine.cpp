@@ -37,8 +37,10 @@ struct stop_machine {
     static void wait(void* argument) {
         stop& a = *static_cast<stop*>(argument);
         a.waiting.fetch_add(1);
-        while (a.s->words().flag.load(std::memory_order_acquire) != a.next)
+        while (a.s->words().flag.load(std::memory_order_acquire) != a.next) {
             if (a.k->ending()) return;
+            platform::pause();
+        }
         a.s->executor_steps();
     }
 

@@ -51,17 +51,22 @@ def test_the_same_tests_run_on_the_bare_machine(machine, tmp_path):
 def test_what_only_a_kernel_can_do_is_enough_and_what_is_left_out_of_it_shows(machine, tmp_path):
     words = ["Remap*", "Wx+*", "--budget", "5ms", "--time-scale", "2"]
     done = _run(machine, campaign.binary_of(machine), tmp_path, *words)
-    document = results.read(tmp_path / "out")
-    if document["facts"].get("page_tables", "1") != "1":
+    if done.returncode == fault.nothing_to_run:
         pytest.skip("no page tables")
     assert done.returncode == 0, done.stderr
-    statuses = {record["name"]: record["status"] for record in document["tests"]}
+    statuses = {record["name"]: record["status"] for record in results.read(tmp_path / "out")["tests"]}
     whole = [name for name in statuses if name.startswith("Remap+") and statuses[name] == "pass"]
     # No translation is ever forgotten: the old page is still there.
-    assert whole and statuses["Remap+imm+same+po+ctrl"] == "seen", statuses
+    lacking = [name for name in statuses if name.startswith("Remap+imm+same+po+") and statuses[name] == "seen"]
+    assert whole and lacking, statuses
 
 
-@each_machine
+# Where one thread plays all CPUs, OpenSBI waits for another hart until the end of its turn, a tenth of a second.
+@pytest.mark.parametrize(
+    "machine",
+    [m for m in singles if m.name != "qemu-bare-10-riscv64-single"] + machines.select(["qemu-bare-10-riscv64"]),
+    ids=lambda m: m.name,
+)
 def test_prices_of_a_kernel_stand_beside_what_is_said_of_them(machine):
     argv = [*machine.command(campaign.binary_of(machine)), "bench", "30"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
