@@ -162,10 +162,20 @@ TEST(isolate, a_runner_that_was_stopped_has_lost_nothing) {
     const isolated::end how = ends_in_a_process(400'000, [](pid_t runner) {
         usleep(100'000);
         kill(runner, SIGSTOP);
-        usleep(1'500'000);
+        for (int i = 0; i < 15; ++i) usleep(100'000);
         kill(runner, SIGCONT);
     });
     EXPECT_EQ(how, isolated::end::completed);
+}
+
+TEST(isolate, what_the_runner_has_open_is_out_of_reach) {
+    std::array<int, 2> ends;
+    ASSERT_EQ(pipe(ends.data()), 0);
+    run(plenty, [](bytes) { write_everywhere("garbage", 7); });
+    close(ends[1]);
+    char got = 0;
+    EXPECT_EQ(read(ends[0], &got, 1), 0);
+    close(ends[0]);
 }
 
 TEST(isolate, silence_is_no_result) {

@@ -111,6 +111,7 @@ std::vector<std::string> become_init() {
         if (suite < 0) throw wrong("fork");
         if (suite == 0) {
             dup2(port, STDOUT_FILENO);
+            close(port);
             return arguments;
         }
         say_end(port, wait_for(suite));

@@ -8,9 +8,11 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -51,6 +53,22 @@ bool write_all(int file, const void* data, std::size_t size) {
     return true;
 }
 
+void close_range(unsigned first, unsigned last) {
+    if (first > last || syscall(SYS_close_range, first, last, 0) == 0) return;
+    rlimit files = {};
+    getrlimit(RLIMIT_NOFILE, &files);
+    for (unsigned file = first; file <= last && file < files.rlim_cur; ++file) close(static_cast<int>(file));
+}
+
+// Nothing of the runner's is within the test's reach: not the document, not the port of a guest.
+void close_all_but(int one, int other) {
+    const auto low = static_cast<unsigned>(std::min(one, other));
+    const auto high = static_cast<unsigned>(std::max(one, other));
+    close_range(STDERR_FILENO + 1, low - 1);
+    close_range(low + 1, high - 1);
+    close_range(high + 1, ~0U);
+}
+
 // An exception may not leave it: what it would unwind belongs to the parent.
 [[noreturn]] void be_child(int results, int complaints, std::uint64_t nonce, std::span<std::byte> record,
                            const std::function<void(std::span<std::byte>)>& body) noexcept {
@@ -60,6 +78,7 @@ bool write_all(int file, const void* data, std::size_t size) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
+    close_all_but(results, complaints);
     const rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
