@@ -140,6 +140,8 @@ int list_tests(const list_arguments& arguments) {
                                        {"basis", basis_names[static_cast<std::size_t>(w.ruling.strength)]}});
                 j["witnesses"] = std::move(rulings);
             }
+            if (const right_end* right = right_end_of(*t->form); right != nullptr)
+                j["right"] = {{"status", right->status}, {"reason", right->reason}};
             list.push_back(std::move(j));
         }
         fmt::print("{}\n", list.dump(1));

@@ -57,7 +57,7 @@ def _keep(parser: str, work: Path) -> None:
     """The corpus becomes the fewest inputs that reach what has been reached: what stood in it, then what was found."""
     (work / "least").mkdir()
     argv = [parser, "-merge=1", f"-max_len={_longest}", str(work / "least"), str(work / "seeds"), str(work / "found")]
-    if _run(argv, 600).returncode != 0:
+    if _run(argv, 600).returncode != 0 or not any((work / "least").iterdir()):
         raise HarnessFault(f"{parser}: its corpus could not be merged")
     had = corpus(parser)
     found = sorted({path.read_bytes() for path in (work / "least").iterdir()} - set(had), key=lambda data: (len(data), data))

@@ -38,7 +38,9 @@ class Mutant:
         return ["/usr/bin/python3", "-m", "pytest", "-c", str(root / "ci" / "pytest.ini"), tests, "-q", "-x"]
 
     def target(self) -> str:
-        return "cmodx_unit" if self.unit else "cmodx" if self.suite else ""
+        if self.unit:
+            return "cmodx_unit"
+        return "cmodx" if self.suite or self.pytest and not self.file.startswith("ci/") else ""
 
 
 def read_mutants(path: Path = tree.root / "ci" / "mutants.toml") -> list[Mutant]:

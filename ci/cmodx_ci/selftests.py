@@ -4,16 +4,18 @@ is a default one, each of which has to come to its one right end; in guests of t
 jumps, while CPUs come and go, and with system calls denied."""
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from . import fault, guest, matrix, reproduce, results, tree
+from . import fault, guest, matrix, process, reproduce, results, tree
 from .fault import HarnessFault, UsageFault
-from .machines import Machine, select
+from .machines import Machine, read_machine, select
 
 _limit_s = 1200.0
 _source = tree.root / "tests" / "trouble.c"
@@ -52,16 +54,45 @@ def _ended(argv: list[str]) -> subprocess.CompletedProcess:
     return subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=_limit_s, check=False)
 
 
+def _listed() -> dict[str, dict[str, Any]]:
+    """The self-tests by name, as this host's binary has them: the same on any machine."""
+    return {test["name"]: test for test in json.loads(process.captured([str(tree.binary("native")), "list", "selftest.*", "--json"], 60))}
+
+
+def wrong(records: list[dict[str, Any]]) -> list[str]:
+    """Self-tests that did not come to their right end, and those of which nothing came."""
+    left = _listed()
+    said = []
+    for record in records:
+        test = left.pop(record["name"], None)
+        reason = record.get("reason", "")
+        if test is None or record["status"] == "skip" and reason.startswith("not here: "):
+            continue
+        if record["status"] != test["right"]["status"] or test["right"]["reason"] not in reason:
+            said.append(f"{record['name']}: {record['status']} ({reason})")
+    return said + [f"{name}: no record" for name in left]
+
+
+def _judged(name: str, what: str, document: dict[str, Any], said: list[str]) -> bool:
+    counts = Counter(record["status"] for record in document["tests"])
+    line = ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
+    return _report(name, what, not said and bool(counts), "; ".join([line, *said]))
+
+
+def _read(output: Path) -> dict[str, Any]:
+    return results.read(output) if output.exists() else {"tests": [], "complete": False}
+
+
 def selftests(machine: Machine) -> bool:
     with tempfile.TemporaryDirectory(prefix="cmodx-selftests-") as folder:
         output = Path(folder) / "out.json"
         argv = [*machine.command(tree.binary(machine.preset)), "run", "selftest.*", "--budget", "quick", "--seed", "1"]
         ended = _ended([*argv, "--time-scale", f"{machine.time_scale:g}", "--output", str(output)])
-        document = results.read(output) if output.exists() else {"tests": []}
-    why = " ".join(line for line in (ended.stderr + ended.stdout).splitlines() if "has to come out" in line)
-    counts = Counter(record["status"] for record in document["tests"])
-    said = ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
-    return _report(machine.name, "self-tests", ended.returncode == 0 and bool(counts), f"{said} {why}".strip())
+        document = _read(output)
+    said = wrong(document["tests"])
+    if ended.returncode != 0:
+        said.append(f"exit code {ended.returncode} {ended.stderr[-300:]}")
+    return _judged(machine.name, "self-tests", document, said)
 
 
 def trouble(machine: Machine, makes: Trouble, work: Path) -> bool:
@@ -71,13 +102,14 @@ def trouble(machine: Machine, makes: Trouble, work: Path) -> bool:
     init = reproduce.compiled(machine, _source, work)
     beside = {"cmodx": tree.binary(machine.preset).read_bytes(), "trouble": makes.what.encode()}
     code = guest.run(machine, init, [*words, "--output", str(output)], beside)
-    document = results.read(output) if output.exists() else {"tests": [], "complete": False}
-    counts = Counter(record["status"] for record in document["tests"])
-    good = document["complete"] and bool(counts)
-    good &= set(counts) <= makes.ends if makes.ends else code == 0
-    said = ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
-    bad = [f"{r['name']}: {r['status']}" for r in document["tests"] if makes.ends and r["status"] not in makes.ends]
-    return _report(machine.name, makes.name, good, " ".join([said, *bad[:5]]))
+    document = _read(output)
+    if makes.ends:
+        said = [f"{r['name']}: {r['status']} ({r.get('reason', '')})" for r in document["tests"] if r["status"] not in makes.ends]
+    else:
+        said = wrong(document["tests"])
+        said += [f"exit code {code}"] * (code != 0)
+    said += ["not complete"] * (not document["complete"])
+    return _judged(machine.name, makes.name, document, said)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -93,7 +125,7 @@ def main() -> int:
         options = parser.parse_args()
         machines = [m for m in select(options.globs) if not m.bare]
         if not options.no_build:
-            matrix.build(machines)
+            matrix.build([read_machine(tree.machines / "native.toml"), *machines])
         good, some = True, False
         for machine in machines:
             if (absent := machine.absent()) is not None:

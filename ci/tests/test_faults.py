@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cmodx_ci import results, tree
+from cmodx_ci import process, results, tree
 
 binary = tree.binary("native")
 pytestmark = pytest.mark.skipif(not binary.exists(), reason="build/native/cmodx is not built")
@@ -100,6 +100,21 @@ def test_kill_9_of_a_test(tmp_path):
     ended = [record for record in records if record["status"] != "skip"]
     assert [r["reason"] for r in ended if r["status"] == "crash"] == ["ended by SIGKILL"]
     assert all(record["status"] in ("pass", "seen", "not-seen", "crash") for record in ended) and len(ended) > 2
+
+
+def test_children_of_a_shell_are_none_of_ours():
+    """A shell that becomes the runner leaves its own children to it, which go on; what a test has started does not."""
+    tests = [str(binary), "run", "selftest.resource.children*", "--budget", "quick"]
+    run = subprocess.Popen(["sh", "-c", 'sleep 60 & exec "$@"', "sh", *tests], stdout=subprocess.DEVNULL, start_new_session=True)
+    assert run.wait(60) == 0
+
+    def left():
+        living = [one for one in process._session(run.pid) if state(one) not in ("gone", "Z")]
+        return {Path(f"/proc/{one}/comm").read_text().strip(): one for one in living}
+
+    until(lambda: len(left()) <= 1, 5)
+    assert list(left()) == ["sleep"]
+    os.kill(left()["sleep"], signal.SIGKILL)
 
 
 def test_a_runner_that_is_stopped_goes_on(tmp_path):

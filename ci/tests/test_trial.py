@@ -61,18 +61,33 @@ def test_a_fuzzer_that_runs_nothing_is_a_fault(tmp_path, monkeypatch):
 native = machines.read_machine(tree.machines / "native.toml")
 
 
-@pytest.mark.parametrize(("code", "statuses", "good"), [(0, ["pass", "crash"], True), (1, ["pass"], False), (0, [], False)])
-def test_self_tests_are_right_or_wrong(monkeypatch, capsys, code, statuses, good):
+@pytest.mark.parametrize(
+    ("code", "ends", "says"),
+    [
+        (0, {"a": ("pass", ""), "b": ("crash", "ended by SIGKILL")}, "1 crash, 1 pass"),
+        (0, {"a": ("skip", "not here: none"), "b": ("crash", "ended by SIGKILL")}, "right"),
+        (1, {"a": ("pass", ""), "b": ("crash", "ended by SIGKILL")}, "exit code 1"),
+        (0, {"a": ("fail", ""), "b": ("crash", "ended by SIGKILL")}, "a: fail ()"),
+        (0, {"a": ("pass", ""), "b": ("crash", "ended by SIGSEGV")}, "b: crash (ended by SIGSEGV)"),
+        (0, {"a": ("pass", "")}, "b: no record"),
+        (0, {}, "a: no record"),
+    ],
+)
+def test_self_tests_are_right_or_wrong(monkeypatch, capsys, code, ends, says):
     def ended(argv):
-        output = argv[argv.index("--output") + 1]
-        with open(output, "w", encoding="utf-8") as file:
-            json.dump({"tests": [{"status": status} for status in statuses]}, file)
-        return subprocess.CompletedProcess(argv, code, "", "cmodx: x: has to come out pass (), came out fail ()")
+        records = [{"name": name, "status": status, "reason": reason} for name, (status, reason) in ends.items()]
+        with open(argv[argv.index("--output") + 1], "w", encoding="utf-8") as file:
+            json.dump({"tests": records}, file)
+        return subprocess.CompletedProcess(argv, code, "", "")
 
+    right = {"a": ("pass", ""), "b": ("crash", "ended by SIGKILL")}
+    listed = {name: {"name": name, "right": {"status": status, "reason": reason}} for name, (status, reason) in right.items()}
+    monkeypatch.setattr(selftests, "_listed", lambda: listed)
     monkeypatch.setattr(selftests, "_ended", ended)
     monkeypatch.setattr(selftests.results, "read", lambda path: json.loads(path.read_text()))
-    assert selftests.selftests(native) == good
-    assert ("right" if good else "WRONG") in capsys.readouterr().out
+    good = selftests.selftests(native)
+    said = capsys.readouterr().out
+    assert says in said and good == ("right" in said.split())
 
 
 def test_trouble_is_made_for_machines_that_there_are():

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `cmodx_fuzz PARSER [libFuzzer's arguments]`: one parser fed by coverage; see ci/fuzz.
+#include <stdlib.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 
 #include "tests/parsers.hpp"
 
@@ -14,13 +15,17 @@ const cmodx::parser* chosen = nullptr;
 }  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
-    const std::string_view name = *argc > 1 ? (*argv)[1] : "";
+    // Processes that libFuzzer starts by itself get its own arguments alone.
+    const char* const inherited = getenv("CMODX_PARSER");
+    const std::string name = inherited != nullptr ? inherited : *argc > 1 ? (*argv)[1] : "";
     for (const cmodx::parser& p : cmodx::parsers())
         if (p.name == name) chosen = &p;
     if (chosen == nullptr) {
         for (const cmodx::parser& p : cmodx::parsers()) std::printf("%s\n", p.name.data());
-        std::exit(name == "list" ? 0 : 2);
+        exit(name == "list" ? 0 : 2);
     }
+    if (inherited != nullptr) return 0;
+    setenv("CMODX_PARSER", name.c_str(), 1);
     std::copy(*argv + 2, *argv + *argc + 1, *argv + 1);
     --*argc;
     return 0;
