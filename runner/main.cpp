@@ -130,6 +130,7 @@ int main(int argc, char** argv) {
     std::vector<std::string> arguments(argv, argv + argc);
     if (cmodx::is_init(arguments)) arguments = cmodx::become_init();
     std::vector<const char*> words;
+    words.reserve(arguments.size());
     for (const std::string& argument : arguments) words.push_back(argument.c_str());
     int code = 0;
     CLI::App app("Is code that is modified at run time observed correctly?", "cmodx");

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -132,7 +133,7 @@ std::vector<std::string> disassemble(const std::vector<std::uint32_t>& words) {
         if (*rest != ':' || address < base || (address - base) % cell != 0) continue;
         std::string text(rest);
         text = text.substr(text.find('\t', 2) + 1);
-        text = text.substr(0, text.find_first_of("\n#"));
+        text.resize(std::min(text.size(), text.find_first_of("\n#")));
         for (char& c : text) c = c == '\t' ? ' ' : c;
         while (!text.empty() && text.back() == ' ') text.pop_back();
         texts.at((address - base) / cell) = text;

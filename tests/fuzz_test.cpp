@@ -68,7 +68,7 @@ class fuzzer {
         switch (random_.below(6)) {
             case 0: text.insert(at(text), awkward[random_.below(std::size(awkward))]); break;
             case 1: text.erase(at(text), random_.below(8)); break;
-            case 2: text = text.substr(0, at(text)) + other.substr(at(other)); break;
+            case 2: text.replace(at(text), text.npos, other, at(other)); break;
             case 3: text.insert(at(text), 1, static_cast<char>(random_.below(256))); break;
             case 4:
                 if (!text.empty()) text[at(text) % text.size()] = static_cast<char>(random_.below(256));

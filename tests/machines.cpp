@@ -55,7 +55,7 @@ found try_machine(const faulty::machine& m, std::vector<const test_case*> tests,
                   bool until_found, double seconds) {
     faulty::playing = &m;
     // Such a machine keeps what the site returned, where a real one would keep its code.
-    if (m.name.find("lazy") == 0 || m.name.find("forgets") == 0)
+    if (m.name.starts_with("lazy") || m.name.starts_with("forgets"))
         std::erase_if(tests, [](auto* t) { return t->site->data; });
     run_options options = {.per_test = {"trial", seconds}, .seed = 1, .cpus = here.cpus};
     found f;

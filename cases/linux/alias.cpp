@@ -58,14 +58,14 @@ pair by_private_mapping(std::size_t size) {
 
 enum class way : std::uint8_t { mremap, shm, private_mapping };
 
+constexpr std::string_view names[] = {"Alias.Mremap", "Alias.Shm", "Alias.Private"};
+constexpr std::string_view meanings[] = {"one thread modifies code by a second mapping from mremap and runs it",
+                                         "one thread modifies code by a second shmat and runs it",
+                                         "one thread modifies a file by a shared mapping and runs it by a private one"};
+
 template <way Way>
 struct alias {
     static constexpr bool shm = Way == way::shm;
-    static constexpr std::string_view names[] = {"Alias.Mremap", "Alias.Shm", "Alias.Private"};
-    static constexpr std::string_view meanings[] = {
-        "one thread modifies code by a second mapping from mremap and runs it",
-        "one thread modifies code by a second shmat and runs it",
-        "one thread modifies a file by a shared mapping and runs it by a private one"};
     static constexpr implied_step opened[] = {{"mmap.private", 0, implied_step::place::first}};
     static constexpr std::string_view name = names[static_cast<std::size_t>(Way)];
     static constexpr std::string_view meaning = meanings[static_cast<std::size_t>(Way)];

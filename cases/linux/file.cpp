@@ -21,13 +21,14 @@ namespace {
 
 enum class way : std::uint8_t { write, write_private, discard };
 
+constexpr std::string_view names[] = {"Write", "Write.Private", "Discard"};
+constexpr std::string_view meanings[] = {"a thread modifies the file that its code is mapped from",
+                                         "a thread modifies the file of which its code is a private mapping",
+                                         "a thread discards its modified copy of a file's code"};
+
 template <way Way>
 struct file {
     static constexpr bool discards = Way == way::discard;
-    static constexpr std::string_view names[] = {"Write", "Write.Private", "Discard"};
-    static constexpr std::string_view meanings[] = {"a thread modifies the file that its code is mapped from",
-                                                    "a thread modifies the file of which its code is a private mapping",
-                                                    "a thread discards its modified copy of a file's code"};
     static constexpr implied_step opened[] = {{"mmap.private", 0, implied_step::place::first}};
     static constexpr std::string_view name = names[static_cast<std::size_t>(Way)];
     static constexpr std::string_view meaning = meanings[static_cast<std::size_t>(Way)];

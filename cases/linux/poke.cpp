@@ -47,17 +47,18 @@ class files {
     bool ok_ = true;
 };
 
+constexpr std::string_view names[] = {"Poke.Mem",   "Poke.Vm",       "Poke.Read",    "Poke.Recv",
+                                      "Poke.Readv", "Poke.Read.Two", "Poke.Recv.Two"};
+constexpr std::string_view meanings[] = {"a thread modifies code through /proc/self/mem",
+                                         "a thread modifies code by process_vm_writev",
+                                         "a thread reads a pipe into code",
+                                         "a thread receives from a socket into code",
+                                         "a thread reads a pipe into code on two pages, by two vectors",
+                                         "a thread reads a pipe into code on two pages",
+                                         "a thread receives from a socket into code on two pages"};
+
 template <way Way>
 struct poke {
-    static constexpr std::string_view names[] = {"Poke.Mem",   "Poke.Vm",       "Poke.Read",    "Poke.Recv",
-                                                 "Poke.Readv", "Poke.Read.Two", "Poke.Recv.Two"};
-    static constexpr std::string_view meanings[] = {"a thread modifies code through /proc/self/mem",
-                                                    "a thread modifies code by process_vm_writev",
-                                                    "a thread reads a pipe into code",
-                                                    "a thread receives from a socket into code",
-                                                    "a thread reads a pipe into code on two pages, by two vectors",
-                                                    "a thread reads a pipe into code on two pages",
-                                                    "a thread receives from a socket into code on two pages"};
     static constexpr std::string_view name = names[static_cast<std::size_t>(Way)];
     static constexpr std::string_view meaning = meanings[static_cast<std::size_t>(Way)];
     static constexpr std::string_view needs = "linux";

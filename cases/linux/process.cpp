@@ -56,12 +56,13 @@ int write_ptrace(pid_t pid, script& s, std::uint32_t g) {
     return error;
 }
 
+constexpr std::string_view names[] = {"Process", "Process.Vm", "Process.Mem", "Process.Ptrace"};
+constexpr std::string_view meanings[] = {
+    "another process modifies code by memory that both share", "another process modifies code by process_vm_writev",
+    "another process modifies code by /proc/PID/mem", "another process modifies code by ptrace"};
+
 template <way Way>
 struct process {
-    static constexpr std::string_view names[] = {"Process", "Process.Vm", "Process.Mem", "Process.Ptrace"};
-    static constexpr std::string_view meanings[] = {
-        "another process modifies code by memory that both share", "another process modifies code by process_vm_writev",
-        "another process modifies code by /proc/PID/mem", "another process modifies code by ptrace"};
     static constexpr std::string_view name = names[static_cast<std::size_t>(Way)];
     static constexpr std::string_view meaning = meanings[static_cast<std::size_t>(Way)];
     static constexpr std::string_view needs = on_linux;

@@ -36,12 +36,13 @@ std::uint8_t* attach(std::uint8_t* at, std::size_t size) {
     return reinterpret_cast<std::intptr_t>(p) == -1 ? nullptr : static_cast<std::uint8_t*>(p);
 }
 
+constexpr std::string_view names[] = {"Reuse", "Reuse.Over", "Reuse.Move", "Reuse.Shm"};
+constexpr std::string_view meanings[] = {"code is unmapped and other code mapped at its address",
+                                         "other code is mapped over code", "a mapping of other code is moved over code",
+                                         "shared memory with code is exchanged for other at its address"};
+
 template <way Way>
 struct reuse {
-    static constexpr std::string_view names[] = {"Reuse", "Reuse.Over", "Reuse.Move", "Reuse.Shm"};
-    static constexpr std::string_view meanings[] = {
-        "code is unmapped and other code mapped at its address", "other code is mapped over code",
-        "a mapping of other code is moved over code", "shared memory with code is exchanged for other at its address"};
     static constexpr std::string_view name = names[static_cast<std::size_t>(Way)];
     static constexpr std::string_view meaning = meanings[static_cast<std::size_t>(Way)];
     static constexpr std::string_view needs = "linux";

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ci/lint [FILE…]: clang-tidy (.clang-tidy) and cppcheck on the C++ of the native build, or on some of its files."""
+"""ci/lint [FILE…]: clang-tidy (.clang-tidy) and cppcheck (.cppcheck) on the C++ of the native build, or on some of its files."""
 
 import argparse
 import concurrent.futures
@@ -18,7 +18,7 @@ _native = tree.build / "native"
 _tidy = ["clang-tidy", "-p", str(_native), "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
 _cppcheck = [
     "cppcheck", "--quiet", "--enable=warning,performance,portability", "--inline-suppr", "--error-exitcode=1",
-    "--suppress=*:*/headers/*", "--suppress=internalAstError", "--library=posix", "--library=googletest",
+    f"--suppressions-list={tree.root}/.cppcheck", "--library=googletest",
     f"--cppcheck-build-dir={_native}/cppcheck",
 ]  # fmt: skip
 

@@ -207,6 +207,7 @@ void measure_crossover(measurement& m, const bench_context& c, const std::vector
         std::vector<double> values;
         for (const std::vector<double>& of : costs[which]) {
             std::vector<double> some;
+            some.reserve(drawn.size());
             for (const std::size_t r : drawn) some.push_back(of[r]);
             values.push_back(median_of(some));
         }

@@ -22,7 +22,7 @@
 #include "linux.hpp"
 
 extern "C" {
-extern const char __executable_start;
+extern const char __executable_start;  // NOLINT(bugprone-reserved-identifier): the linker's
 extern const char etext;
 }
 

@@ -37,7 +37,7 @@ std::string line_of(const std::string& file) {
 // What the times depend on beside the CPU; "unknown" where the kernel does not say.
 json conditions(const environment& here, unsigned cpu) {
     const std::string folder = fmt::format("/sys/devices/system/cpu/cpu{}", cpu);
-    const auto known = [](std::string text) { return text.empty() ? std::string("unknown") : text; };
+    const auto known = [](const std::string& text) { return text.empty() ? std::string("unknown") : text; };
     json c;
     c["emulator"] = emulator_here(here).empty() ? json() : json(emulator_here(here));
     c["governor"] = known(line_of(folder + "/cpufreq/scaling_governor"));

@@ -36,8 +36,8 @@ stub stub_room::assemble(const architecture& isa, const std::function<void(code_
     return reinterpret_cast<stub>(begin);
 }
 
-rig::rig(const architecture& isa, const site_layout& site, mapping path, std::size_t offset) : isa_(isa), site_(site) {
-    memory_ = platform::map(path, 4 * platform::page_size());
+rig::rig(const architecture& isa, const site_layout& site, mapping path, std::size_t offset)
+    : isa_(isa), site_(site), memory_(platform::map(path, 4 * platform::page_size())) {
     if (memory_.executable == nullptr) throw refused(memory_.failure);
     code_buffer traps{memory_.writable, memory_.size};
     while (traps.size < traps.room) isa.trap(traps);

@@ -11,7 +11,7 @@ class sweep_machine {
   public:
     explicit sweep_machine(const measurement& m);
     const bench_context& context() const { return context_; }
-    const architecture& isa() const { return context_.on.isa; }
+    const architecture& isa() const { return context_.on.isa; }  // NOLINT(clang-analyzer-core.*): it comes first
     std::span<const fact> facts() const { return facts_; }
     // The cheapest sufficient protocol of one thread, and of two, that has the kernel disturb nobody.
     const test_case& self() const { return self_; }

@@ -21,6 +21,14 @@ constexpr auto class_by_size = [] {
     return table;
 }();
 
+// The generic forms: clang's others take no enumeration.
+void set(chunk::use& is, chunk::use to) { __atomic_store(&is, &to, __ATOMIC_RELEASE); }
+chunk::use get(const chunk::use& is) {
+    chunk::use now = chunk::use::none;
+    __atomic_load(&is, &now, __ATOMIC_ACQUIRE);
+    return now;
+}
+
 constexpr std::size_t words(std::uint32_t slots) { return (slots + 63) / 64; }
 constexpr std::uint64_t bit(std::uint32_t slot) { return std::uint64_t{1} << (slot % 64); }
 
@@ -160,7 +168,7 @@ codeheap_error slabs::take_slot(std::size_t size_class, piece& p) {
               .unused = slots,
               .used = bits,
               .live = bits + words(slots)};
-        __atomic_store_n(&c->is, chunk::use::slots, __ATOMIC_RELEASE);
+        set(c->is, chunk::use::slots);
         room = c;
     }
     chunk* c = room;
@@ -196,7 +204,7 @@ codeheap_error slabs::take_large(std::size_t length, piece& p) {
             c->slots = count;
             c->used = bits;
             c->live = bits + 1;
-            __atomic_store_n(&c->is, chunk::use::large, __ATOMIC_RELEASE);
+            set(c->is, chunk::use::large);
             return CODEHEAP_OK;
         }
         const guard g(growth_);
@@ -218,7 +226,7 @@ bool slabs::find(const void* at, piece& p, bool retire) {
     if (x == nullptr) return false;
     const auto offset = static_cast<std::size_t>(static_cast<const std::uint8_t*>(at) - x->memory.code);
     chunk* c = &x->chunks[offset / chunk_size];
-    const auto is = __atomic_load_n(&c->is, __ATOMIC_ACQUIRE);
+    const chunk::use is = get(c->is);
     if (is == chunk::use::none) return false;
     const auto found = [&](std::size_t size) {
         p = {x, c, 0, x->memory.code + static_cast<std::size_t>(c - x->chunks) * chunk_size, size};
@@ -243,7 +251,7 @@ bool slabs::find(const void* at, piece& p, bool retire) {
 void slabs::leave(extent& x, chunk* begin, std::uint32_t count) {
     free(begin->used);
     begin->used = begin->live = nullptr;
-    for (std::uint32_t i = count; i-- != 0;) __atomic_store_n(&begin[i].is, chunk::use::none, __ATOMIC_RELEASE);
+    for (std::uint32_t i = count; i-- != 0;) set(begin[i].is, chunk::use::none);
     x.vacant += count;
 }
 
@@ -263,7 +271,7 @@ codeheap_error slabs::drop(const void* at, bool& was_slot) {
     if (x == nullptr) return CODEHEAP_NOT_LIVE;
     const auto offset = static_cast<std::size_t>(static_cast<const std::uint8_t*>(at) - x->memory.code);
     chunk* c = &x->chunks[offset / chunk_size];
-    was_slot = __atomic_load_n(&c->is, __ATOMIC_ACQUIRE) == chunk::use::slots && c->size_class != entry_class;
+    was_slot = get(c->is) == chunk::use::slots && c->size_class != entry_class;
     if (!was_slot) return CODEHEAP_OK;
     const guard g(arenas_[c->arena].lock);
     if (c->is != chunk::use::slots) return CODEHEAP_NOT_LIVE;

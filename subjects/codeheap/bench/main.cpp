@@ -52,7 +52,8 @@ long interrupts(const char* what) {
     while (f != nullptr && std::fgets(line, sizeof line, f) != nullptr) {
         if (strstr(line, what) == nullptr) continue;
         char* at = strchr(line, ':');
-        for (char* end = at; at != nullptr;) {
+        if (at == nullptr) continue;
+        for (char* end = at;;) {
             const long n = std::strtol(at + 1, &end, 10);
             if (end == at + 1) break;
             sum += n;
@@ -221,8 +222,9 @@ void checks(bool quick) {
             double best = 1e9;
             for (int round = 0; round < 5; ++round) {
                 const auto start = clock_type::now();
-                for (long i = 0; i < calls / 5; ++i) body();
-                best = std::min(best, ns_since(start) / static_cast<double>(calls / 5));
+                const long each = calls / 5;
+                for (long i = 0; i < each; ++i) body();
+                best = std::min(best, ns_since(start) / static_cast<double>(each));
             }
             return best;
         };

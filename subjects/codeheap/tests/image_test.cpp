@@ -65,7 +65,9 @@ HEAP_TEST(image_from_another_process) {
     }
     EXPECT_IS(recvmsg(pair[0], &message, 0), 1);
     int image = -1;
-    memcpy(&image, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof image);
+    const cmsghdr* const passed = CMSG_FIRSTHDR(&message);
+    EXPECT_IS(passed != nullptr, true);
+    if (passed != nullptr) memcpy(&image, CMSG_DATA(passed), sizeof image);
     int status = -1;
     waitpid(producer, &status, 0);
     EXPECT_IS(status, 0);
