@@ -26,6 +26,9 @@ from .machines import Machine, read_machine
 quiet_s = float(os.environ.get("CMODX_GUEST_QUIET_S", "30"))
 grace_s = 5.0
 
+# Exit codes of a run that came to its end: then there is a document.
+_over = (fault.conformant, fault.violations, fault.harness_failed, fault.nothing_to_run)
+
 
 @dataclass(frozen=True)
 class Words:
@@ -232,7 +235,7 @@ def run(
         code = channel.end["exit"]
         if code not in (fault.conformant, fault.violations):
             print(said, file=sys.stderr)  # the binary's standard error is the console
-        document = _document(lines, began) if asked.output and code in (0, 1, 3) else None
+        document = _document(lines, began) if asked.output and code in _over else None
         if document is not None:
             document["complete"] = all(record["status"] != "missing" for record in document["tests"])
             results.write(Path(asked.output), document)

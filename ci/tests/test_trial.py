@@ -82,7 +82,7 @@ def test_self_tests_are_right_or_wrong(monkeypatch, capsys, code, ends, says):
 
     right = {"a": ("pass", ""), "b": ("crash", "ended by SIGKILL")}
     listed = {name: {"name": name, "right": {"status": status, "reason": reason}} for name, (status, reason) in right.items()}
-    monkeypatch.setattr(selftests, "_listed", lambda: listed)
+    monkeypatch.setattr(selftests, "_listed", lambda architecture: listed)
     monkeypatch.setattr(selftests, "_ended", ended)
     monkeypatch.setattr(selftests.results, "read", lambda path: json.loads(path.read_text()))
     good = selftests.selftests(native)
