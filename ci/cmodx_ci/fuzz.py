@@ -17,6 +17,7 @@ from .fault import HarnessFault, UsageFault
 _program = tree.build / "native" / "tests" / "cmodx_fuzz"
 _corpus = tree.root / "tests" / "corpus"
 _longest = 4096  # bytes of an input
+_most_kept = 150  # inputs at once, the shortest
 _hang_s = 10
 _memory_mb = 1024
 _grace_s = 60
@@ -62,7 +63,7 @@ def _keep(parser: str, work: Path) -> None:
     had = corpus(parser)
     found = sorted({path.read_bytes() for path in (work / "least").iterdir()} - set(had), key=lambda data: (len(data), data))
     text = (_corpus / parser).read_text(encoding="utf-8")
-    (_corpus / parser).write_text(text + "".join(escaped(data) + "\n" for data in found), encoding="utf-8")
+    (_corpus / parser).write_text(text + "".join(escaped(data) + "\n" for data in found[:_most_kept]), encoding="utf-8")
 
 
 def fuzz(parser: str, seconds: float, keep: bool) -> tuple[bool, str]:
