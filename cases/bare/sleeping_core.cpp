@@ -52,6 +52,9 @@ struct sleeping_core {
             for (std::uint32_t g = 1; g <= rounds_of_a_call && !s.over(); ++g) {
                 w.turn.store(g, std::memory_order_release);
                 k.sleep(asleep);
+                // Firmware's remote fence wakes it before its time: it goes back to sleep.
+                for (unsigned woken = 0; woken < 4 && w.flag.load(std::memory_order_acquire) != g; ++woken)
+                    k.sleep(asleep);
                 // Nothing here synchronizes the context but the steps: no interrupt is taken, no clock is read.
                 if (w.flag.load(std::memory_order_acquire) == g) {
                     s.executor_steps();
@@ -60,7 +63,7 @@ struct sleeping_core {
                     continue;
                 }
                 k.wake();  // too early: the writer was late
-                asleep = std::min(2 * asleep, longest);
+                asleep = std::min(4 * asleep, longest);
                 if (!s.wait_for(w.flag, g)) break;
             }
             w.abandoned = true;

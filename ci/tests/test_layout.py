@@ -84,7 +84,7 @@ def test_reads_what_is_made_up(draw, tests):
         lambda t: t.replace("a line", "\\ud800"),
         lambda t: t.replace('"d20c"', '"d20"'),
         lambda t: t.replace('"64-2",\n   "mapping"', '"",\n   "mapping"'),
-        lambda t: t.replace('"SIGILL"', '"ILL"'),
+        lambda t: t.replace('"SIGILL"', '""'),
         lambda t: t.replace("cmodx-result/1", "cmodx-result/2"),
         lambda t: t.replace('"seed": 7', '"seed": -7'),
         lambda t: t + t,
