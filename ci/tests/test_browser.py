@@ -11,6 +11,7 @@ webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 from synthetic import judged, made_up, record  # noqa: E402
 from test_diff import ci, put  # noqa: E402
@@ -108,7 +109,9 @@ def test_link_from_the_matrix_opens_the_violation(browser):
     browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = false")
     link.click()
     section = one(browser, link.get_attribute("hash"))
-    assert section.get_attribute("open") and "mov eax, 0x97432cd2" in section.text
+    # The page hears of its new address after the click.
+    WebDriverWait(browser, 10).until(lambda _: section.get_attribute("open"))
+    assert "mov eax, 0x97432cd2" in section.text
     assert "cmodx run MP.RF+imm+alias+isb+ctrl --budget quick --seed 7" in section.text
     top = browser.execute_script("return arguments[0].getBoundingClientRect().top", section)
     assert 0 <= top < 200

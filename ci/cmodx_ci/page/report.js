@@ -123,7 +123,13 @@
   };
   let active = null;
   const show = (cell) => { if (cell) readout.textContent = describe(cell); };
-  matrix.addEventListener("mouseover", (event) => show(event.target.closest("td")));
+  // The table that scrolls under a pointer at rest is no word of the pointer's.
+  let place = "";
+  matrix.addEventListener("mouseover", (event) => {
+    const now = `${event.clientX} ${event.clientY}`;
+    if (now !== place) show(event.target.closest("td"));
+    place = now;
+  });
   matrix.addEventListener("mouseleave", () => { readout.textContent = active ? describe(active) : silent; });
   matrix.addEventListener("focusin", (event) => {
     const cell = event.target.closest("td");
