@@ -131,6 +131,19 @@ def test_keyboard_alone(browser):
     assert browser.execute_script("return document.activeElement.tagName") == "SUMMARY"
 
 
+def test_a_pointer_at_rest_does_not_overrule_the_keyboard(browser):
+    """The browser says "mouseover" of what scrolls under it, too."""
+    fire = "arguments[0].dispatchEvent(new MouseEvent('mouseover', {bubbles: true, clientX: 7, clientY: arguments[1]}))"
+    pointed, focused = browser.find_elements(By.CSS_SELECTOR, "#matrix tr[data-t] td")[:2]
+    browser.execute_script(fire, pointed, 7)
+    assert one(browser, "#readout").text.startswith("one: ")
+    browser.execute_script("arguments[0].tabIndex = 0; arguments[0].focus()", focused)
+    browser.execute_script(fire, pointed, 7)
+    assert one(browser, "#readout").text.startswith("two: ")
+    browser.execute_script(fire, pointed, 8)
+    assert one(browser, "#readout").text.startswith("one: ")
+
+
 def test_every_mark_has_words(browser):
     """Colour is never alone: each cell has a sign, each sign a legend, each link a label."""
     cells = browser.execute_script("return [...document.querySelectorAll('#matrix tr[data-t] td[class]')].map(c => c.textContent)")
