@@ -36,10 +36,13 @@ def lines(output):
 
 
 def until(what, limit_s=30.0):
+    """What what() is once it is true. It is asked once a turn: the next moment it may be false again."""
     end = time.monotonic() + limit_s
-    while not what() and time.monotonic() < end:
+    while True:
+        if found := what():
+            return found
+        assert time.monotonic() < end
         time.sleep(0.005)
-    assert what()
 
 
 def children(process):
@@ -58,8 +61,22 @@ def state(process):
 
 
 def child_of(run):
-    until(lambda: children(run.pid))
-    return children(run.pid)[0]
+    return until(lambda: children(run.pid))[0]
+
+
+def stopped_child_of(run):
+    """A test that is stopped: it was running, and has not ended before it could be."""
+
+    def stopped():
+        for child in children(run.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGSTOP)
+                until(lambda child=child: state(child) in ("T", "Z", "gone"))
+                if state(child) == "T":
+                    return child
+        return None
+
+    return until(stopped)
 
 
 def finished(output, before):
@@ -89,12 +106,7 @@ def test_kill_9_of_the_runner(tmp_path):
 def test_kill_9_of_a_test(tmp_path):
     output = tmp_path / "out.json"
     run = start(output)
-    killed = False
-    while run.poll() is None and not killed:
-        for child in children(run.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-                killed = True
+    os.kill(stopped_child_of(run), signal.SIGKILL)
     assert run.wait(120) == 1
     records = results.read(output)["tests"]
     ended = [record for record in records if record["status"] != "skip"]
@@ -131,7 +143,7 @@ def test_a_runner_that_is_stopped_goes_on(tmp_path):
 def test_a_test_that_is_stopped_is_hung(tmp_path):
     output = tmp_path / "out.json"
     run = start(output, "--time-scale", "0.2")
-    os.kill(child_of(run), signal.SIGSTOP)
+    stopped_child_of(run)
     assert run.wait(120) == 1
     ends = [record["status"] for record in results.read(output)["tests"]]
     assert ends.count("timeout") == 1 and set(ends) <= {"pass", "seen", "not-seen", "skip", "timeout"}
