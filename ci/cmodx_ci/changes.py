@@ -194,12 +194,9 @@ def _of_runs(into: Difference, label: str, one: Run, other: Run) -> None:
         _at_a_glance(into, label, one.tests, other.tests)
     else:
         _in_full(into, label, one.tests, other.tests)
-    into.changes += [
-        Change("gone", label, name, _status(one.tests[name]), "") for name in one.tests if name not in other.tests
-    ]
-    into.changes += [
-        Change("added", label, name, "", _status(other.tests[name])) for name in other.tests if name not in one.tests
-    ]
+    had, has = dict.fromkeys(one.tests), dict.fromkeys(other.tests)
+    into.changes += [Change("gone", label, name, _status(one.tests[name]), "") for name in had if name not in has]
+    into.changes += [Change("added", label, name, "", _status(other.tests[name])) for name in has if name not in had]
 
 
 def _in_full(into: Difference, label: str, one: Mapping[str, Result], other: Mapping[str, Result]) -> None:

@@ -168,7 +168,7 @@ _begin = '\n "tests": [\n'
 
 def _records(text: str, begin: int) -> tuple[list[tuple[str, ...]], int] | None:
     """(the groups of every record, where the last one ends)"""
-    end = text.find("\n ]", begin)
+    end = text.rfind("\n ]", begin)  # the tests come last in a document
     found = expression().findall(text, begin, end + 3)
     # With the indentation and the separator of each: nothing lies between two.
     whole = sum([len(groups[0]) for groups in found]) + 4 * len(found) + 1

@@ -34,7 +34,7 @@ class Packed(Mapping[str, Result]):
             (status, reason, [(witness, same(Ruling(*words))) for witness, words in seen])
             for status, reason, seen in kinds
         ]
-        return ks, ns, made, kind_of, [same(Parts(*words)) for words in parts], part_of, rates_of
+        return ks, ns, made, kind_of, parts, part_of, rates_of
 
     def place(self, name: str) -> int | None:
         if self._at is None:
@@ -47,7 +47,7 @@ class Packed(Mapping[str, Result]):
         rate = self.rates[place]
         rates = rates_of[place] if rates_of else (rate,) if rate else ()
         witnesses = [Seen(witness, ks[i][place], ns[i][place], ruling) for i, (witness, ruling) in enumerate(seen)]
-        return Result(status, reason, parts[part_of[place]], tuple(self.codes[place].split()), rates, tuple(witnesses))
+        return Result(status, reason, same(Parts(*parts[part_of[place]])), tuple(self.codes[place].split()), rates, tuple(witnesses))
 
     def __getitem__(self, name: str) -> Result:
         place = self.place(name)
