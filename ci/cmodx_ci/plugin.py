@@ -112,7 +112,8 @@ class MachineItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self):
-        return self.path, None, self.name
+        # Not the end of its own id, in which pytest would take the dot of a version for one of Python's.
+        return self.path, None, f"machine {self.name}"
 
 
 def summary(judgement: Judgement) -> str:
