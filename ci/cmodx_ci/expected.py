@@ -12,10 +12,13 @@
 
 A line speaks of the tests that its glob matches and for which its witness is forbidden: of those that are merely
 seen it says nothing. Each of them has to fail with that witness; with `chance`, for a race that shows itself in some of
-so many tests, at least one of all that the machine's lines with the same reason speak of.
+so many tests, at least one of all that the machine's lines with the same reason speak of. Where results/MACHINE/ has a
+baseline that says in how many it showed, none is a fault only if 95 % intervals of the two counts do not touch.
 """
 
+import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -120,3 +123,27 @@ def failed(record: Record) -> list[str]:
 def speaks_of(line: Line, record: Record) -> bool:
     """Whether the line expects this test to fail."""
     return line.matches(record["name"]) and (line.witness in ended or line.witness in forbidden(record))
+
+
+def races(records: Iterable[Record], lines: list[Line]) -> dict[str, tuple[int, int]]:
+    """By reason of the lines with `chance`: how many tests failed as one of them says, of how many they speak of."""
+    shown: dict[str, set[str]] = {}
+    spoken: dict[str, set[str]] = {}
+    for record in records:
+        for line in lines:
+            if line.chance and speaks_of(line, record) and record["status"] in ("pass", "fail"):
+                spoken.setdefault(line.reason, set()).add(record["name"])
+                if line.witness in failed(record):
+                    shown.setdefault(line.reason, set()).add(record["name"])
+    return {reason: (len(shown.get(reason, ())), len(names)) for reason, names in spoken.items()}
+
+
+def races_before(machine: str, lines: list[Line], folder: Path = tree.results) -> dict[str, tuple[int, int]]:
+    """The same of the machine's baseline, if there is one."""
+    path = folder / machine / "baseline.json"
+    if not path.exists() or not any(line.chance for line in lines):
+        return {}
+    try:
+        return races(json.loads(path.read_text(encoding="utf-8"))["tests"], lines)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageFault(f"{path}: no baseline: {error!r}; accepted: what ci/baseline writes") from None

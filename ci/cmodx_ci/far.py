@@ -41,10 +41,10 @@ def completed(specification: str) -> str:
 
 
 def staged(folder: Path, presets: list[str]) -> Path:
-    """Makes the folder that is copied: tools, machines, known failures, binaries."""
+    """Makes the folder that is copied: tools, machines, known failures and baselines, binaries."""
     root = folder / _name
     shutil.copytree(tree.root / "ci", root / "ci", ignore=shutil.ignore_patterns("__pycache__", "tests", ".*"))
-    shutil.copytree(tree.results, root / "results", ignore=shutil.ignore_patterns("baseline.json"))
+    shutil.copytree(tree.results, root / "results")
     for preset in presets:
         binary = tree.binary(preset)
         if not binary.exists():

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a machine's document comes to when its known failures are taken off."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 
 from . import expected
 from .expected import Line
+from .interval import apart
 from .results import Document, Record
 
 
@@ -47,6 +51,7 @@ class Judgement:
     known: list[tuple[str, Line]] = field(default_factory=list)
     passes: list[tuple[str, Line]] = field(default_factory=list)  # listed as known failures, and pass
     idle: list[Line] = field(default_factory=list)  # lines that speak of no test
+    quiet: list[str] = field(default_factory=list)  # reasons of races that did not show, for which chance is an explanation
 
     @property
     def conformant(self) -> bool:
@@ -66,8 +71,14 @@ def _violations(record: Record, unknown: list[str]) -> list[Violation]:
     return found
 
 
-def judge(document: Document, lines: list[Line], whole: bool = True) -> Judgement:
-    """`whole`: the document has every test of the machine, so that a line that speaks of none is idle."""
+def judge(
+    document: Document,
+    lines: list[Line],
+    whole: bool = True,
+    before: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+) -> Judgement:
+    """`whole`: the document has every test of the machine, so that a line that speaks of none is idle. `before`: of races,
+    by reason, in how many of so many tests the machine's baseline showed it (expected.races)."""
     result = Judgement(document["machine"]["name"])
     used: set[Line] = set()
     lucky: list[tuple[str, Line]] = []  # passed, and their line says that they may
@@ -102,8 +113,12 @@ def judge(document: Document, lines: list[Line], whole: bool = True) -> Judgemen
         else:
             result.marks[name] = _marks[status]
     showed = {line.reason for _, line in result.known}
-    for name, line in lucky if whole else ():
-        if line.reason not in showed:
+    absent = [(name, line) for name, line in lucky if line.reason not in showed] if whole else []
+    tests = Counter(reason for _, reason in {(name, line.reason) for name, line in absent})
+    # Of a race that shows in few tests, none is no news.
+    result.quiet = [reason for reason, n in tests.items() if reason in before and not apart((0, n), before[reason])]
+    for name, line in absent:
+        if line.reason not in result.quiet:
             result.passes.append((name, line))
             result.marks[name] = Mark.unexpected
     result.idle = [line for line in lines if line not in used] if whole else []

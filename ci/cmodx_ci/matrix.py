@@ -191,6 +191,12 @@ def exit_code(pytest_code: int, judgements: list[Judgement], came_to: dict[str, 
     return fault.conformant if pytest_code == pytest.ExitCode.OK else fault.harness_failed
 
 
+def _judged(document: results.Document, whole: bool) -> Judgement:
+    machine = document["machine"]["name"]
+    lines = expected.lines_of(machine)
+    return judge(document, lines, whole, expected.races_before(machine, lines))
+
+
 def run(arguments: list[str]) -> int:
     rest: list[str] = []
     if "--" in arguments:
@@ -222,11 +228,7 @@ def run(arguments: list[str]) -> int:
         code = int(pytest.main([*_pytest_arguments(options, rest, folder, root), *targets], plugins=[outcomes]))
 
     documents, failed = _documents(machines, folder, options.shards)
-    whole = not options.test
-    judgements = [
-        judge(d, expected.lines_of(d["machine"]["name"]), whole and (options.shards == 1 or d["complete"]))
-        for d in documents
-    ]
+    judgements = [_judged(d, not options.test and (options.shards == 1 or d["complete"])) for d in documents]
     outcomes.of |= {name: ("harness", why) for name, why in failed.items()}
     others = {name: outcome for name, outcome in outcomes.of.items() if outcome[0] != "judged"}
     parts: list[object] = []

@@ -79,7 +79,8 @@ class MachineItem(pytest.Item):
         option = self.config.getoption
         try:
             machine = self.read()
-            lines = expected.lines_of(machine.name, Path(option("cmodx_expected")))
+            known = Path(option("cmodx_expected"))
+            lines = expected.lines_of(machine.name, known)
             reason = machine.absent()
             if reason:
                 self._came_to("absent", reason)
@@ -98,7 +99,8 @@ class MachineItem(pytest.Item):
             reason = campaign.why_nothing(machine, folder, self.shard)
             self._came_to("nothing", reason)
             pytest.skip(reason)
-        judgement = judge(document, lines, whole=not order.globs and self.shard.count == 1)
+        before = expected.races_before(machine.name, lines, known)
+        judgement = judge(document, lines, not order.globs and self.shard.count == 1, before)
         self._came_to("judged", "")
         if not judgement.conformant:
             raise NotConformant(summary(judgement))

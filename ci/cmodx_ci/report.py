@@ -58,6 +58,9 @@ def lines(
             f"{p.architecture}: {p.step} ({p.twins} runs of twins)" for p in without_power(list(documents))
         ],
         "known failures": _known(judgements),
+        "races that did not show, as chance would have it": [
+            f"{j.machine}: {reason}" for j in judgements for reason in j.quiet
+        ],
         "machines that did not run": [
             f"{name}: {how}: {why}" for name, (how, why) in others.items() if how in ("absent", "nothing")
         ],

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cmodx_ci import expected, tree
-from cmodx_ci.expected import Line, lines_of
+from cmodx_ci.expected import Line, lines_of, races_before
 from cmodx_ci.fault import UsageFault
 from cmodx_ci.judge import Mark, judge
 from cmodx_ci.machines import machine_paths
@@ -134,6 +136,38 @@ def test_of_a_race_any_test_may_pass_but_not_all():
     assert [name for name, _ in none.passes] == ["a", "b"] and none.marks["a"] is Mark.unexpected
     part = judged(passed, lines=lines, whole=False)
     assert part.conformant and part.marks["b"] is Mark.passed
+
+
+def test_of_a_race_that_shows_in_few_tests_none_is_no_news_but_of_many():
+    records = [record(f"t{i}", "pass", ("stale", 0, "forbidden")) for i in range(70)]
+    lines = [line("t*", chance=True)]
+
+    def after(shown, of=70):
+        return judge({"machine": {"name": "m"}, "tests": records}, lines, True, {"why": (shown, of)})
+
+    assert not after(20).conformant and not after(20).quiet
+    assert after(20).marks["t0"] is Mark.unexpected and len(after(20).passes) == 70
+    assert after(3).conformant and after(3).quiet == ["why"] and after(3).marks["t0"] is Mark.passed
+    seen = [record("t70", "fail", ("stale", 1, "forbidden")), *records]
+    assert not judge({"machine": {"name": "m"}, "tests": seen}, lines, True, {"why": (20, 70)}).quiet
+
+
+def test_in_how_many_tests_a_race_showed_is_in_the_baseline(tmp_path):
+    lines = [line("a*", chance=True), line("a1", "torn", chance=True), line("b")]
+    tests = [
+        record("a1", "fail", ("stale", 3, "forbidden"), ("torn", 0, "forbidden")),
+        record("a2", "pass", ("stale", 0, "forbidden")),
+        record("a3", "seen", ("stale", 3, "allowed")),
+        record("a4", "skip", ("stale", 0, "forbidden")),
+        record("b", "fail", ("stale", 3, "forbidden")),
+    ]
+    (tmp_path / "m").mkdir()
+    assert races_before("m", lines, tmp_path) == {}
+    (tmp_path / "m" / "baseline.json").write_text(json.dumps({"tests": tests}))
+    assert races_before("m", lines, tmp_path) == {"why": (1, 2)}
+    (tmp_path / "m" / "baseline.json").write_text("[]")
+    with pytest.raises(UsageFault, match="no baseline"):
+        races_before("m", lines, tmp_path)
 
 
 def test_what_a_race_is_not_said_to_show_is_a_violation():
