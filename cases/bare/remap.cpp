@@ -97,6 +97,8 @@ struct remap_by_asid {
         const kernel& k = *platform::as_kernel();
         turning t;
         if (!t.prepare(s, k)) return;
+        if (!k.tagged())
+            return s.refuse("there are no ASIDs or PCIDs: what changes page tables forgets all translations");
         t.put(s, k, 1, 1);
         k.forget_tag(0);
         k.forget_tag(1);

@@ -42,6 +42,7 @@ environment probe_environment() {
     add("membarrier_sync_core", absent);
     if (!machine::firmware().empty()) add(machine::firmware(), "1");
     add("page_tables", machine::window() != nullptr ? "1" : "0");
+    add("page_tables_tagged", machine::tagged() ? "1" : "0");  // by ASID or PCID
     add("privileged", "1");
     add("page_size", std::to_string(platform::page_size()));
     target::collect_facts(add);

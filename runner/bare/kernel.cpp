@@ -10,6 +10,7 @@ namespace {
 
 struct bare_kernel final : kernel {
     std::uint8_t* window() const override { return machine::window(); }
+    bool tagged() const override { return machine::tagged(); }
     void set_page(unsigned space, std::size_t page, std::uint8_t* memory, access how) const override {
         machine::set_page(space, page, memory, how);
     }

@@ -58,6 +58,7 @@ void synchronize_context();
 inline constexpr unsigned spaces = 2;
 inline constexpr std::size_t window_pages = kernel::window_pages;  // of 4 KiB
 std::uint8_t* window();
+bool tagged();  // whether a CPU keeps translations by ASID or PCID
 // Writes one entry, which is not global; a walk of the tables that begins after the return finds it. Invalidates
 // nothing. `memory`: by its main address.
 void set_page(unsigned space, std::size_t page, std::uint8_t* memory, access how);

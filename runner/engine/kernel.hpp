@@ -17,6 +17,8 @@ class kernel {
     // Null where there are no page tables.
     static constexpr std::size_t window_pages = 8;
     virtual std::uint8_t* window() const = 0;
+    // Whether there are ASIDs or PCIDs here; without them a change of page tables forgets all translations.
+    virtual bool tagged() const = 0;
     // Writes one entry of the tables and invalidates nothing. `memory`: of platform::map by the mapping `same`.
     virtual void set_page(unsigned space, std::size_t page, std::uint8_t* memory, access how) const = 0;
     // The calling CPU alone; `tag`, 0 or 1, is what its translations are kept by (ASID, PCID). Synchronizes its

@@ -34,6 +34,7 @@ void prepare_pages() {
     complete();
 }
 
+bool tagged() { return true; }
 std::uint8_t* window() { return reinterpret_cast<std::uint8_t*>(entry << 30); }
 
 // D8.3 "Translation table descriptor formats": normal memory, inner shareable, accessed, not global.

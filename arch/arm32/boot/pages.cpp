@@ -35,6 +35,7 @@ void prepare_pages() {
 
 void prepare_tags() { set_asid(asid_of(0)); }
 
+bool tagged() { return true; }
 std::uint8_t* window() { return reinterpret_cast<std::uint8_t*>(window_at); }
 
 // B3.5.1 "Short-descriptor translation table format descriptors": a small page of normal memory, shareable, for this

@@ -57,6 +57,7 @@ std::string_view firmware() { return {}; }
 // There are no address spaces.
 void prepare_pages() {}
 std::uint8_t* window() { return nullptr; }
+bool tagged() { return false; }
 void set_page(unsigned, std::size_t, std::uint8_t*, access) {}
 void enter_space(unsigned, unsigned) {}
 bool invalidate_page(std::uint8_t*) { return true; }

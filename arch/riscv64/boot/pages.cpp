@@ -17,7 +17,7 @@ constexpr std::uint64_t valid = 1, readable = 2, writable = 4, executable = 8, a
 alignas(4096) table copy;
 alignas(4096) table middle[spaces];
 alignas(4096) table pages[spaces];
-bool tagged = false;  // by ASID
+bool has_tags = false;  // by ASID
 
 std::uint64_t* root(unsigned space) { return space == 0 ? cmodx_translation : copy; }
 std::uint64_t entry_of(const void* p) { return reinterpret_cast<std::uint64_t>(p) >> 2; }
@@ -40,9 +40,10 @@ void prepare_pages() {
                  : "=&r"(kept)
                  : "r"(satp_of(0, 1)), "r"(satp_of(0, 0))
                  : "memory");
-    tagged = kept == satp_of(0, 1);
+    has_tags = kept == satp_of(0, 1);
 }
 
+bool tagged() { return has_tags; }
 std::uint8_t* window() { return reinterpret_cast<std::uint8_t*>(entry << 30); }
 
 // "Addressing and Memory Protection": A and D are set, so that no walk writes.
@@ -60,8 +61,8 @@ void set_page(unsigned space, std::size_t page, std::uint8_t* memory, access how
 }
 
 void enter_space(unsigned space, unsigned tag) {
-    asm volatile("csrw satp, %0" ::"r"(satp_of(space, tagged ? tag : 0)) : "memory");
-    if (!tagged) asm volatile("sfence.vma" ::: "memory");
+    asm volatile("csrw satp, %0" ::"r"(satp_of(space, has_tags ? tag : 0)) : "memory");
+    if (!has_tags) asm volatile("sfence.vma" ::: "memory");
     synchronize_context();
 }
 
@@ -70,7 +71,7 @@ bool invalidate_page(std::uint8_t* at) {
     return false;
 }
 bool invalidate_tag(unsigned tag) {
-    asm volatile("sfence.vma zero, %0" ::"r"(std::uint64_t{tagged ? tag : 0}) : "memory");
+    asm volatile("sfence.vma zero, %0" ::"r"(std::uint64_t{has_tags ? tag : 0}) : "memory");
     return false;
 }
 

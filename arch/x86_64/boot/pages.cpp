@@ -21,7 +21,7 @@ alignas(4096) table copy;
 alignas(4096) table copied_gibibytes;
 alignas(4096) table middle[spaces];
 alignas(4096) table pages[spaces];
-bool tagged = false;  // by PCID
+bool has_tags = false;  // by PCID
 
 std::uint64_t address(const void* p) { return reinterpret_cast<std::uint64_t>(p); }
 
@@ -48,9 +48,10 @@ void prepare_tags() {
     std::uint64_t control;
     asm volatile("movq %%cr4, %0" : "=r"(control));
     asm volatile("movq %0, %%cr4" ::"r"(control | 1 << 17) : "memory");
-    tagged = true;
+    has_tags = true;
 }
 
+bool tagged() { return has_tags; }
 std::uint8_t* window() { return reinterpret_cast<std::uint8_t*>(entry << 30); }
 
 void set_page(unsigned space, std::size_t page, std::uint8_t* memory, access how) {
@@ -69,17 +70,17 @@ void set_page(unsigned space, std::size_t page, std::uint8_t* memory, access how
 // Bit 63: what is kept by the tag stays.
 void enter_space(unsigned space, unsigned tag) {
     std::uint64_t root = address(space == 0 ? cmodx_translation : copy);
-    if (tagged) root |= std::uint64_t{1} << 63 | tag;
+    if (has_tags) root |= std::uint64_t{1} << 63 | tag;
     asm volatile("movq %0, %%cr3" ::"r"(root) : "memory");
 }
 
 bool invalidate_page(std::uint8_t* at) {
-    if (!tagged) asm volatile("invlpg %0" ::"m"(*at) : "memory");
-    for (unsigned tag = 0; tagged && tag < spaces; ++tag) invalidate(0, tag, address(at));
+    if (!has_tags) asm volatile("invlpg %0" ::"m"(*at) : "memory");
+    for (unsigned tag = 0; has_tags && tag < spaces; ++tag) invalidate(0, tag, address(at));
     return false;
 }
 bool invalidate_tag(unsigned tag) {
-    if (tagged) {
+    if (has_tags) {
         invalidate(1, tag, 0);
     } else {
         std::uint64_t root;
