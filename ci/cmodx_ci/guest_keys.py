@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import tree
+from . import disk, tree
 from .fields import Key, is_number, is_text, is_texts
 
 # Paths: the kernel as in the machine's file, the initramfs that is made for this run, where the console's text goes and
@@ -18,9 +18,10 @@ _words = ", ".join("{" + name + "}" for name in placeholders)
 _placeholder = re.compile(r"\{([^{}]*)\}")
 
 
-# And of a bare image: the image, its command line, where its serial line goes.
-bare_placeholders = ("cache", "ci", "binary", "arguments", "channel", "cpus")
+# And of a bare image: the image, its command line, where its serial line goes; or a disk that is made of the first two.
+bare_placeholders = ("cache", "ci", "binary", "arguments", "disk", "channel", "cpus")
 bare_needed = ("binary", "arguments", "channel")
+disk_needed = ("disk", "channel")
 
 
 def _launches(value: Any, placeholders: tuple[str, ...], needed: tuple[str, ...]) -> bool:
@@ -36,7 +37,10 @@ def _is_launch(value: Any) -> bool:
 
 
 def _is_bare_launch(value: Any) -> bool:
-    return _launches(value, bare_placeholders, bare_needed)
+    def only(*names: str) -> tuple[str, ...]:
+        return (*names, "cache", "ci", "cpus")
+
+    return _launches(value, only(*bare_needed), bare_needed) or _launches(value, only(*disk_needed), disk_needed)
 
 
 def _is_image(value: Any) -> bool:
@@ -65,7 +69,7 @@ bare_keys = {name: key for name, key in keys.items() if name != "kernel"} | {
     "launch": Key(
         "a list of arguments that starts an image, with once each "
         + ", ".join("{" + name + "}" for name in bare_needed)
-        + "; placeholders: " + ", ".join("{" + name + "}" for name in bare_placeholders),
+        + " (or {disk} for the first two); placeholders: " + ", ".join("{" + name + "}" for name in bare_placeholders),
         _is_bare_launch,
     ),
     "image": Key("a target of the build, cmodx_bare or one that begins so", _is_image, False, "cmodx_bare"),
@@ -84,6 +88,9 @@ class Guest:
         """`work`: a folder in which what the serial line says appears as `channel`."""
         values = {"cache": str(tree.cache()), "ci": str(tree.root / "ci"), "cpus": str(self.cpus)}
         values |= {"binary": str(image), "arguments": arguments, "channel": str(work / "channel")}
+        if any("{disk}" in word for word in launch):
+            values["disk"] = str(work / "disk")
+            disk.write(image, arguments, work / "disk")
         return [_placeholder.sub(lambda match: values[match[1]], word) for word in launch]
 
     def command(self, launch: tuple[str, ...], work: Path) -> list[str]:

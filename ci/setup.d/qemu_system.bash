@@ -52,13 +52,10 @@ closure() {
     die "no $* in any of: ${choices[*]}"
 }
 
-# get_qemu_system VERSION SUITE… -- PACKAGE…
-get_qemu_system() {
-    local version=$1 whole=$cache/qemu-system-$1 work deb folder guest
+# unpack WORK SUITE… -- PACKAGE… : packages with all that they depend on, in WORK/whole, their versions in WORK/versions
+unpack() {
+    local work=$1 deb folder
     shift
-    [[ ! -e $whole/VERSION ]] || return 0
-    say "unpacking qemu-system $version and its libraries"
-    work=$(mktemp -d "$cache/.unpack.XXXXXX")
     mkdir "$work/partial" "$work/whole"
     closure "$work" "$(dpkg --print-architecture)" "$@"
     # Paths that a merged /usr has as links have to be links before the first package is unpacked over them.
@@ -70,17 +67,32 @@ get_qemu_system() {
         dpkg --fsys-tarfile "$deb" | tar -x -C "$work/whole" --keep-directory-symlink --exclude ./usr/share/doc
         dpkg-deb -W --showformat '${Package} ${Version}\n' "$deb" >>"$work/versions"
     done
+}
+
+# appear WORK WHOLE: what was unpacked becomes a folder of the cache
+appear() {
+    mv "$1/versions" "$1/whole/VERSION"
+    chmod 755 "$1/whole"
+    rm -rf "$2"
+    mv -T "$1/whole" "$2"
+    rm -rf "$1"
+}
+
+# get_qemu_system VERSION SUITE… -- PACKAGE…
+get_qemu_system() {
+    local version=$1 whole=$cache/qemu-system-$1 work guest
+    shift
+    [[ ! -e $whole/VERSION ]] || return 0
+    say "unpacking qemu-system $version and its libraries"
+    work=$(mktemp -d "$cache/.unpack.XXXXXX")
+    unpack "$work" "$@"
     mkdir "$work/whole/emulators"
     for guest in "${system_guests[@]}"; do
         write_launcher "$work/whole/emulators/qemu-system-$guest" "qemu-system-$guest"
         "$work/whole/emulators/qemu-system-$guest" --version </dev/null | grep -q "version ${version//./\\.}\." ||
             die "qemu-system-$guest is not version $version"
     done
-    mv "$work/versions" "$work/whole/VERSION"
-    chmod 755 "$work/whole"
-    rm -rf "$whole"
-    mv -T "$work/whole" "$whole"
-    rm -rf "$work"
+    appear "$work" "$whole"
 }
 
 # A launcher that finds its tree by its own place, so that the tree can be moved.

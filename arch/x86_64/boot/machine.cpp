@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A PC: local APIC, 16550 on COM1, 8254, ACPI's list of CPUs; QEMU's isa-debug-exit.
+// A PC: local APIC, 16550 on COM1, 8254, ACPI's list of CPUs; QEMU's isa-debug-exit, Bochs's port of shutdown.
 #include "runner/bare/machine.hpp"
 
 #include <cstring>
@@ -255,7 +255,11 @@ std::string_view command_line() {
 }
 
 void power_off(int code) {
+    constexpr std::uint8_t sent = 1 << 6;
+    while ((in8(serial + 5) & sent) == 0) {
+    }
     asm volatile("outl %0, %1" ::"a"(code), "Nd"(std::uint16_t{0xf4}));
+    for (const char c : std::string_view("Shutdown")) out8(0x8900, static_cast<std::uint8_t>(c));
     for (;;) asm volatile("cli; hlt");
 }
 
