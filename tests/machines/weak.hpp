@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// A machine that is as weak as its architecture lets it be: cores keep what they have fetched until they synchronize,
+// instruction caches until they are invalidated, stores do not reach either until they are cleaned or ordered; what
+// waits for a barrier is done in the wrong order, and what does not depend on a load as if it had come before. What its
+// steps do is what the architecture's table of actions says.
+// Its mutants are those in which one step does nothing, or does it here alone.
+#pragma once
+
+#include "tests/machines/machine.hpp"
+
+namespace cmodx::faulty::weak {
+
+struct memory {
+    std::uint32_t value[locations];    // last fetched
+    std::uint32_t fetched[locations];  // invalidations of that time; 0: nothing is
+    std::uint32_t synchronized;        // invalidations when the core last synchronized
+    std::uint32_t everyone;            // how often all were told to
+    std::uint32_t early[2];            // invalidations, and how often, before the last load
+    std::uint32_t count;
+    std::uint16_t size;  // bytes of a store that is still under way
+    std::uint8_t where;  // its location
+    std::uint8_t todo;   // what waits for a barrier, a set
+    std::uint8_t loads;
+    std::uint8_t ahead;  // what may have come before the last load, a set
+};
+inline constexpr std::uint8_t to_clean = 1;
+inline constexpr std::uint8_t to_invalidate = 2;
+inline constexpr std::uint8_t synchronizes_ahead = 1;
+inline constexpr std::uint8_t fetches_ahead = 2;
+
+inline std::atomic<std::uint32_t> invalidations{1};  // of all instruction caches
+inline std::atomic<std::uint32_t> everyone{0};       // all cores were told to synchronize
+
+// What a step of the target does here, action by action; read off the rules for each machine.
+inline constexpr std::size_t most_effects = 16;
+inline std::array<std::array<effects, most_effects>, steps.size()> effects_of;
+inline bool in_order;     // stores reach fetches by themselves, the thread's own at once, and nothing overtakes a load
+inline bool sync_waits;   // it does not overtake one
+inline bool by_cleaning;  // they have to be cleaned, and the instruction caches to be invalidated
+
+inline void read_rules(const architecture_rules& rules, std::span<const fact> facts) {
+    in_order = rules.loads_in_order;
+    sync_waits = rules.sync_waits;
+    by_cleaning = false;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        effects_of[i] = {};
+        std::size_t n = 0;
+        for (const action& a : rules.actions) {
+            if (a.step != steps[i].name || !known(a.when, facts) || !contains(a.paths, mapping::same)) continue;
+            for (const effects e : a.does)
+                if (e != 0) effects_of[i].at(n++) = e;
+        }
+        for (const effects e : effects_of[i]) by_cleaning |= (e & effect::clean) != 0;
+    }
+}
+
+inline void commit(const thread& t) {
+    memory& own = t.own<memory>();
+    if (const std::size_t size = std::exchange(own.size, std::uint16_t{0}); size != 0) t.store(own.where, size);
+}
+inline void clean(const thread& t) {
+    memory& own = t.own<memory>();
+    if (!playing->rounds_down) return commit(t);
+    std::uint8_t* const at = t.target(own.where);
+    const std::size_t left = line - reinterpret_cast<std::uintptr_t>(at) % line;
+    if (own.size <= left) return commit(t);
+    for (std::size_t i = 0; i < left; ++i) at[i] = t.source(own.where)[i];
+}
+inline void invalidate(memory& own) {
+    if (playing->alone)
+        own.fetched[0] = own.fetched[1] = 0;
+    else
+        invalidations.fetch_add(1);
+}
+inline void synchronize(memory& own) {
+    if (sync_waits) own.ahead = 0;
+    if (!by_cleaning)
+        own.fetched[0] = own.fetched[1] = 0;
+    else if ((own.ahead & synchronizes_ahead) == 0)
+        own.synchronized = invalidations.load();
+    else
+        own.synchronized = std::max(own.synchronized, own.early[0]);
+    if ((own.ahead & synchronizes_ahead) == 0) own.ahead = 0;
+}
+inline void complete(const thread& t) {
+    memory& own = t.own<memory>();
+    if ((own.todo & to_invalidate) != 0) invalidate(own);
+    if ((own.todo & to_clean) != 0) clean(t);
+    own.todo = 0;
+}
+
+inline void store(std::uintptr_t* f, std::uint32_t x, std::uint32_t size) {
+    const thread t{f};
+    memory& own = t.own<memory>();
+    commit(t);
+    own.size = static_cast<std::uint16_t>(size);
+    own.where = static_cast<std::uint8_t>(x);
+    if (!in_order) return;
+    commit(t);
+    synchronize(own);
+}
+inline void fetch(std::uintptr_t* f, std::uint32_t x, std::uint32_t slot) {
+    const thread t{f};
+    memory& own = t.own<memory>();
+    const std::uint32_t now = (own.ahead & fetches_ahead) != 0 ? own.early[1] : everyone.load();
+    if (own.everyone < now) {
+        own.everyone = now;
+        own.ahead &= fetches_ahead;  // that is no step, and comes in its time
+        synchronize(own);
+    }
+    const bool forgotten = ++own.count % 32 == 0;
+    if (forgotten || own.fetched[x] == 0 || own.fetched[x] < own.synchronized) {
+        own.fetched[x] = invalidations.load();
+        own.value[x] = t.run(static_cast<location>(x));
+    }
+    t.observe(slot, own.value[x]);
+}
+inline void load(std::uintptr_t* f, std::uint32_t, std::uint32_t) {
+    if (in_order) return;
+    memory& own = thread{f}.own<memory>();
+    own.early[0] = invalidations.load();
+    own.early[1] = everyone.load();
+    own.ahead = synchronizes_ahead | fetches_ahead;
+    if (++own.loads % 16 == 0) pause_for(2000);  // well ahead of it
+}
+inline void step(std::uintptr_t* f, std::uint32_t, std::uint32_t which) {
+    const thread t{f};
+    memory& own = t.own<memory>();
+    if (steps[which].name == playing->without) return;
+    for (const effects e : effects_of[which]) {
+        if (e == 0) break;
+        if ((e & (effect::branch | effect::loads_done)) != 0) own.ahead = 0;
+        if ((e & (effect::depend | effect::order_loads)) != 0) own.ahead &= synchronizes_ahead;
+        if ((e & effect::clean) != 0) own.todo |= to_clean;
+        if ((e & effect::invalidate) != 0) own.todo |= to_invalidate;
+        if ((e & effect::order_clean) != 0 && (own.todo & to_clean) != 0) {
+            own.todo &= static_cast<std::uint8_t>(~to_clean);
+            clean(t);
+        }
+        if ((e & effect::complete) != 0) complete(t);
+        if (!by_cleaning && (e & (effect::order_stores | effect::sync)) != 0) commit(t);
+        if ((e & effect::sync) != 0) synchronize(own);
+        if ((e & effect::sync_others) != 0 && !playing->alone)
+            if (const std::uint32_t before = everyone.fetch_add(1); own.everyone == before) own.everyone = before + 1;
+    }
+}
+// What was left to chance happens in the end.
+inline void finish(std::uintptr_t* f, std::uint32_t, std::uint32_t) {
+    const thread t{f};
+    memory& own = t.own<memory>();
+    if (own.size == 0 && own.todo == 0) return;
+    pause_for(200);
+    complete(t);
+    commit(t);
+}
+
+inline machine sound() {
+    return {.name = "weak, as it may be",
+            .store = store,
+            .fetch = fetch,
+            .load = load,
+            .step = step,
+            .finish = finish,
+            .conforms = true};
+}
+inline machine without(std::string_view step_name) {
+    machine m = sound();
+    m.name = std::string("weak, no ") + std::string(step_name);
+    m.conforms = false;
+    m.without = step_name;
+    return m;
+}
+
+}  // namespace cmodx::faulty::weak
