@@ -37,6 +37,7 @@ enum class witness : std::uint8_t {
                           // with a new target
     neither_pair,         // a new instruction, then an old one behind it, of two that were modified at once
     new_then_older,       // the new code was seen, then code that had been gone before it was written
+    exposed,              // code lies in a page that is writable and executable at one address
 };
 
 // Between which two actions the order is in question; each witness of a shape belongs to one.
@@ -55,10 +56,10 @@ enum class relation : std::uint8_t {
 
 enum class verdict : std::uint8_t { forbidden, allowed, required, unspecified, unpredictable };
 
-// How strong a verdict is; the first three gate a run, the others are reported.
-enum class basis : std::uint8_t { arch_text, arch_model, kernel_abi, kernel_impl, vendor_informal, inferred };
+// How strong a verdict is; the first three and what a subject claims of itself gate a run, the others are reported.
+enum class basis : std::uint8_t { arch_text, arch_model, kernel_abi, kernel_impl, vendor_informal, inferred, claim };
 
-constexpr bool gates(basis b) { return b <= basis::kernel_abi; }
+constexpr bool gates(basis b) { return b <= basis::kernel_abi || b == basis::claim; }
 
 // Where the modified bytes lie: `before` bytes in front of an address that is a multiple of `boundary` and,
 // below 4096, of no larger power of two. No boundary: naturally aligned, wherever the trial puts it.

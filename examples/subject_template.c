@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A subject to begin with: copy it, and put your JIT's own calls where the comments say so.
  *
- *     cc -shared -fPIC -I subjects yours.c -o yours.so && cmodx_subject --subject ./yours.so
+ *     cc -shared -fPIC -I subjects yours.c -o yours.so && cmodx_subject run --subject yours.so
  *
  * The suite hands over machine code as bytes; or, for a JIT that takes no bytes, asks for a function that returns a
- * number (emit, retarget). Leave null what yours does not do: what depends on it is skipped, and says so. */
+ * number (emit, retarget). Leave null what yours does not do: there are no such tests then. */
 #include <string.h>
 #include <sys/mman.h>
 

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "runner/selftest.hpp"
+#include "runner/subject.hpp"
 
 namespace cmodx {
 namespace {
@@ -262,6 +263,11 @@ std::vector<const shape*> shapes() { return linked_in(false); }
 
 std::vector<test_case> catalogue(const known_architecture& on, ground where) {
     return builder(on, where).build(shapes());
+}
+
+std::vector<test_case> subject_tests(const known_architecture& on) {
+    if (linked_subjects() == nullptr) return {};
+    return builder(on, ground::linux_process).build(linked_subjects()->shapes(on.isa));
 }
 
 std::vector<test_case> selftests(const known_architecture& on) {

@@ -23,7 +23,7 @@ inline constexpr std::string_view origin_names[] = {"sufficient", "practice", "t
 inline constexpr std::string_view mapping_names[] = {"same", "alias", "flip", "poke", "process", "file"};
 inline constexpr std::string_view witness_names[] = {
     "stale", "torn",  "new_then_old", "second_first", "fetch_then_old_data", "never_new",
-    "fault", "errno", "mixed",        "neither_pair", "new_then_older"};
+    "fault", "errno", "mixed",        "neither_pair", "new_then_older",      "exposed"};
 
 // A test with what it is made of; the steps that parts() shows are the case's own.
 struct test_case {
@@ -63,6 +63,9 @@ enum class ground : std::uint8_t { linux_process, bare };
 
 // Every generated test, in the order of `list`: by shape, site, mapping; names are unique.
 std::vector<test_case> catalogue(const known_architecture& on, ground where = ground::linux_process);
+
+// What subjects are driven through, those that are linked in or loaded; see subject.hpp.
+std::vector<test_case> subject_tests(const known_architecture& on);
 
 // The tests that put the suite itself to the proof: each misbehaves, and has a right end (selftest.hpp).
 std::vector<test_case> selftests(const known_architecture& on);

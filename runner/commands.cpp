@@ -14,6 +14,7 @@
 #include "runner/isolate.hpp"
 #include "runner/report.hpp"
 #include "runner/selftest.hpp"
+#include "runner/subject.hpp"
 
 namespace cmodx {
 namespace {
@@ -106,8 +107,23 @@ bool asks_for_selftests(const std::vector<std::string>& globs) {
            std::all_of(globs.begin(), globs.end(), [](const std::string& g) { return g.starts_with("selftest."); });
 }
 
+void load(const std::vector<std::string>& subjects) {
+    for (const std::string& file : subjects) {
+        if (linked_subjects() == nullptr || linked_subjects()->load == nullptr)
+            throw usage_error("--subject: this binary is static; cmodx_subject loads shared objects");
+        if (const std::string why = linked_subjects()->load(file); !why.empty())
+            throw usage_error(fmt::format("--subject {}: {}", file, why));
+    }
+}
+
+// Without globs, a binary with subjects in it is about them.
 std::vector<test_case> tests_for(const known_architecture& on, const std::vector<std::string>& globs) {
-    return asks_for_selftests(globs) ? selftests(on) : catalogue(on);
+    if (asks_for_selftests(globs)) return selftests(on);
+    std::vector<test_case> all = subject_tests(on);
+    if (!all.empty() && globs.empty()) return all;
+    std::vector<test_case> suite = catalogue(on);
+    suite.insert(suite.end(), std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
+    return suite;
 }
 
 }  // namespace
@@ -122,6 +138,7 @@ const known_architecture& architecture_named(const std::string& name) {
 
 int list_tests(const list_arguments& arguments) {
     const known_architecture& on = architecture_named(arguments.architecture);
+    load(arguments.subjects);
     const std::vector<test_case> all = arguments.bare ? catalogue(on, ground::bare) : tests_for(on, arguments.globs);
     const std::vector<const test_case*> tests = select(all, arguments.globs);
     if (arguments.as_json) {
@@ -171,6 +188,7 @@ int run_selected(const run_arguments& arguments) {
         throw usage_error(
             fmt::format("--format: '{}' is none of {}", arguments.format, fmt::join(report_formats, " ")));
 
+    load(arguments.subjects);
     const std::vector<test_case> all = tests_for(architecture_named(""), arguments.globs);
     std::vector<const test_case*> tests = select(all, arguments.globs);
     const std::vector<const test_case*> selected = tests;

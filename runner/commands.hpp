@@ -28,7 +28,8 @@ struct list_arguments {
     std::vector<std::string> globs;
     std::string architecture;  // empty: this binary's
     bool as_json = false;
-    bool bare = false;  // those of the image without an operating system
+    bool bare = false;                  // those of the image without an operating system
+    std::vector<std::string> subjects;  // shared objects
 };
 int list_tests(const list_arguments& arguments);
 
@@ -42,6 +43,7 @@ struct run_arguments {
     std::string resume;
     std::string machine = "native";
     std::vector<std::string> expect_fail;  // witnesses
+    std::vector<std::string> subjects;     // shared objects
     double time_scale = 1;
     std::vector<std::string> command;
 };

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "runner/subject.hpp"
+
 namespace cmodx {
 namespace {
 
@@ -27,7 +29,8 @@ bool is_forbidden(const counted_witness& w) {
 // Why a run without one forbidden witness proves nothing; empty when it does prove something.
 std::string vacuity(const test_case& t, const trial_result& r) {
     if (r.counts.rounds == 0) return "vacuous: the site was never run";
-    if (t.form->seeks[0] == witness::wrong_errno) return {};  // the calls are the evidence
+    if (t.form->seeks[0] == witness::wrong_errno || t.form->seeks[0] == witness::exposed)
+        return {};  // what was asked of the kernel is the evidence
     if (r.counts.writes == 0) return "vacuous: the site was never modified";
     if (r.counts.fresh == 0) return "vacuous: no generation was read without a system call before it";
     if (r.counts.transitions == 0) return "vacuous: only one generation of the code was ever seen";
@@ -53,6 +56,11 @@ std::vector<std::string_view> performed(const test_case& t, std::uint8_t thread)
 }
 
 std::vector<ruled_witness> rule(const test_case& t, std::span<const fact> facts) {
+    if (is_subject(*t.form)) {
+        std::vector<ruled_witness> claims;
+        for (const witness w : t.form->seeks) claims.push_back({w, linked_subjects()->claimed(*t.form)});
+        return claims;
+    }
     const std::vector<std::string_view> writer = performed(t, 0);
     const std::vector<std::string_view> executor = performed(t, 1);
     question q = ask(t, writer, executor, facts);

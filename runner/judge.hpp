@@ -14,8 +14,8 @@ namespace cmodx {
 
 inline constexpr std::string_view verdict_names[] = {"forbidden", "allowed", "required", "unspecified",
                                                      "unpredictable"};
-inline constexpr std::string_view basis_names[] = {"arch-text",   "arch-model",      "kernel-abi",
-                                                   "kernel-impl", "vendor-informal", "inferred"};
+inline constexpr std::string_view basis_names[] = {"arch-text",       "arch-model", "kernel-abi", "kernel-impl",
+                                                   "vendor-informal", "inferred",   "claim"};
 
 enum class status : std::uint8_t { pass, fail, seen, not_seen, crash, timeout, error, skip, missing };
 inline constexpr std::string_view status_names[] = {"pass",    "fail",  "seen", "not-seen", "crash",

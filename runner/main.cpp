@@ -17,6 +17,8 @@ void add_list(CLI::App& app, int& code) {
     command->add_option("--arch", arguments->architecture, "Another architecture's tests");
     command->add_flag("--json", arguments->as_json, "With their parts");
     command->add_flag("--bare", arguments->bare, "The tests of the image that runs without an operating system");
+    command->add_option("--subject", arguments->subjects, "Also those of the subjects in this shared object")
+        ->allow_extra_args(false);
     command->callback([arguments, &code] { code = cmodx::list_tests(*arguments); });
 }
 
@@ -34,6 +36,8 @@ void add_run(CLI::App& app, int& code, const std::vector<std::string>& command_l
     command->add_option("--machine", arguments->machine, "Name of the machine in the document");
     command->add_option("--time-scale", arguments->time_scale, "Stretch budgets and limits for a slow machine")
         ->check(CLI::Range(0.01, 1000.0));
+    command->add_option("--subject", arguments->subjects, "Drive the subjects in this shared object")
+        ->allow_extra_args(false);
     command
         ->add_option("--expect-fail", arguments->expect_fail,
                      "Succeed if and only if the tests fail, by these witnesses")

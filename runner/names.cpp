@@ -8,6 +8,7 @@
 
 #include "arch/verdict.hpp"
 #include "runner/catalogue.hpp"
+#include "runner/subject.hpp"
 
 namespace cmodx {
 namespace {
@@ -171,6 +172,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& accep
 }
 
 std::string name_of(const test_case& t) {
+    if (is_subject(*t.form)) return std::string(t.form->name);
     std::string site(t.site->name);
     if (t.at.boundary != 0) site += fmt::format("@{}-{}", t.at.boundary, t.at.before);
     std::string name = fmt::format("{}+{}+{}+{}", t.form->name, site, mapping_names[static_cast<std::size_t>(t.path)],

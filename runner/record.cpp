@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runner/isolate.hpp"
+#include "runner/subject.hpp"
 #include "version.hpp"
 
 namespace cmodx {
@@ -49,6 +50,10 @@ json test_json(const test_case& t) {
     json j = {{"name", t.name}, {"shape", t.form->name}, {"site", t.site->name}};
     if (t.at.boundary != 0) j["at"] = fmt::format("{}-{}", t.at.boundary, t.at.before);
     j["mapping"] = mapping_names[static_cast<std::size_t>(t.path)];
+    if (is_subject(*t.form)) {
+        j["site"] = linked_subjects()->site(*t.form);
+        j["mapping"] = own_mapping;
+    }
     j["writer"] = names_of(t.writer);
     j["executor"] = names_of(t.executor);
     j["origin"] = origin_names[static_cast<std::size_t>(t.from)];

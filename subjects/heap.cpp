@@ -47,6 +47,8 @@ int retarget(cmodx_code* c, uint8_t token) {
 }
 void drop(cmodx_code* c) { codeheap_free(heap, c->run); }
 
+const char* text(int error) { return codeheap_text(static_cast<codeheap_error>(error)); }
+
 void begin() {
     if (codeheap_register(heap, &reader) == CODEHEAP_OK) (void)codeheap_enter(reader);
 }
@@ -69,6 +71,7 @@ constexpr cmodx_subject subject(const char* name, cmodx_claim claim, const char*
     s.emit = emit;
     s.retarget = retarget;
     s.drop = drop;
+    s.text = text;
     s.reader_begin = begin;
     s.reader_sync = sync;
     s.reader_end = end;

@@ -10,10 +10,9 @@
 extern "C" {
 #endif
 
-#define CMODX_SUBJECT_VERSION 2
-
+#define CMODX_SUBJECT_VERSION 3
 typedef struct cmodx_code {
-    void* run;   /* the executable alias: int (*)(void), or what `call` takes; set when it has been published */
+    void* run;   /* the executable alias: int (*)(void), or what `call` takes; set when it is published */
     void* write; /* the writable alias, or null if the subject does not hand it out */
     size_t size;
     void* own; /* the subject's */
@@ -35,7 +34,7 @@ typedef struct cmodx_subject {
     const char* name;
     cmodx_claim claim;
     const char* (*start)(void); /* null: ready; otherwise why it cannot run here */
-    /* Level of bytes. Null functions are not offered. */
+    /* Level of bytes: position-independent, not always entered at the first. Null functions are not offered. */
     int (*alloc)(cmodx_code*, const void* bytes, size_t length);
     int (*publish)(cmodx_code*);
     int (*patch)(cmodx_code*, size_t offset, const void* bytes, size_t length); /* may run meanwhile */
@@ -43,7 +42,8 @@ typedef struct cmodx_subject {
     int (*emit)(cmodx_code*, uint8_t token);     /* publishes, too */
     int (*retarget)(cmodx_code*, uint8_t token); /* may run meanwhile */
     void (*drop)(cmodx_code*);                   /* of both levels; nobody runs it any more */
-    int (*call)(void* run); /* runs code that has another signature; null: `run` is called itself */
+    int (*call)(void* run); /* of functions with another signature; null: `run` is called itself */
+    const char* (*text)(int error); /* what a number that a function returned says, or null */
     /* Called by each thread that runs code. */
     void (*reader_begin)(void);
     void (*reader_sync)(void);

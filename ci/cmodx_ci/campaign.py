@@ -15,7 +15,7 @@ from .fault import HarnessFault, UsageFault, harness_failed
 from .machines import Machine
 from .process import Ended
 from .results import Document
-from .shards import Shard
+from .shards import Part, Shard
 
 list_limit_s = 60.0
 # A runner ends a test that hangs by itself; this is for a machine that hangs as a whole.
@@ -32,8 +32,8 @@ class Order:
     globs: tuple[str, ...] = ()
 
 
-def binary_of(machine: Machine) -> Path:
-    return tree.binary(machine.preset).with_name(machine.target)
+def binary_of(machine: Machine, part: Part = Shard()) -> Path:
+    return tree.binary(machine.preset).with_name(part.target(machine))
 
 
 def listed(command: list[str]) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ def _last_line(log: Path) -> str:
     return (own or lines or ["no message"])[-1][:300]
 
 
-def why_nothing(machine: Machine, folder: Path, shard: Shard) -> str:
+def why_nothing(machine: Machine, folder: Path, shard: Part) -> str:
     """What a run that came to no document has to say: a guest that is only probed for says why it did not start."""
     log = shard.path(folder, machine.name).with_suffix(".log")
     if machine.guest and machine.guest.probe and log.exists():
@@ -101,13 +101,13 @@ def _check_facts(machine: Machine, document: Document) -> None:
             raise HarnessFault(f"{machine.name}: fact {fact} is {value!r}, expected {glob!r} ({machine.path})")
 
 
-def _selected(command: list[str], order: Order, shard: Shard) -> list[dict[str, Any]]:
+def _selected(command: list[str], order: Order, shard: Part) -> list[dict[str, Any]]:
     tests = [t for t in listed(command) if not order.globs or any(fnmatchcase(t["name"], g) for g in order.globs)]
     return shard.of(tests)
 
 
 def run(
-    machine: Machine, order: Order, folder: Path, cpus: list[int], limit_s: float = stall_s, shard: Shard = Shard()
+    machine: Machine, order: Order, folder: Path, cpus: list[int], limit_s: float = stall_s, shard: Part = Shard()
 ) -> Document | None:
     """Runs the suite, or a shard of it, and leaves its document and log in the folder; None if there was nothing to run
     there. What an earlier run left in the folder is kept, and only the rest runs."""
@@ -115,7 +115,7 @@ def run(
     document = resume.complete(kept)
     if document is not None:
         return document
-    command = machine.command(binary_of(machine))
+    command = machine.command(binary_of(machine, shard))
     tests = _selected(command, order, shard)
     if not tests and shard.count > 1:
         return None

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import campaign, expected, fault, tree
+from . import campaign, expected, fault, subjects, tree
 from .fault import HarnessFault, UsageFault
 from .machines import read_machine
 
@@ -30,10 +30,20 @@ def _expectations(name: str, lines: list[expected.Line], test: dict[str, Any]) -
     about = [line for line in lines if line.matches(name)]
     if "witnesses" in test:
         about = [line for line in lines if expected.speaks_of(line, test)]
-    for line in about:
-        if line.chance:
-            raise UsageFault(f"{line}: key 'chance' is true; accepted: false, as CTest judges each test by itself")
+    if about and all(line.chance for line in about):
+        raise UsageFault(f"{about[0]}: key 'chance' is true; accepted: false, as CTest judges each test by itself")
     return list(dict.fromkeys(line.witness for line in about))
+
+
+def _together(tests: list[dict[str, Any]], failing: set[str]) -> list[tuple[str, list[str], dict[str, Any]]]:
+    """(name in CTest, names of tests, one of them): scenarios of a subject that have to pass are one test."""
+    groups: dict[str, tuple[str, list[str], dict[str, Any]]] = {}
+    for test in tests:
+        name = test["name"]
+        subject = subjects.subject_of(name)
+        group = name if subject is None or name in failing else f"{subjects.prefix}{subject}"
+        groups.setdefault(group, (group, [], test))[1].append(name)
+    return list(groups.values())
 
 
 def include_file(
@@ -41,10 +51,10 @@ def include_file(
 ) -> str:
     """CTest's script: commands are argument lists, and no shell is between."""
     out = ["# Written by ci/discover at build time."]
-    for test in tests:
-        name = test["name"]
-        argv = [*command, "run", name, "--budget", "quick", *scale]
-        for witness in _expectations(name, lines, test):
+    witnesses = {test["name"]: _expectations(test["name"], lines, test) for test in tests}
+    for name, names, test in _together(tests, {name for name, failing in witnesses.items() if failing}):
+        argv = [*command, "run", *names, "--budget", "quick", *scale]
+        for witness in witnesses[names[0]]:
             argv += ["--expect-fail", witness]
         labels = ";".join(dict.fromkeys((test["architecture"], test["shape"], test["mapping"])))
         out.append(f"add_test({quoted(name)} {' '.join(quoted(word) for word in argv)})")

@@ -31,7 +31,7 @@ from .results import Record, validator
 
 ended = ("crash", "timeout")
 # The bases that fail a run; `gates` in arch/arch.hpp.
-gating = ("arch-text", "arch-model", "kernel-abi")
+gating = ("arch-text", "arch-model", "kernel-abi", "claim")
 
 
 def witness_names() -> list[str]:

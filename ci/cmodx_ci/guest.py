@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from . import console, fault, initramfs, process, results, tree
+from . import console, fault, initramfs, process, results, subjects, tree
 from .fault import HarnessFault, UsageFault
 from .machines import Machine, read_machine
 
@@ -120,9 +120,15 @@ def _of(machine: Machine) -> list[str]:
     return ["--arch", machine.architecture, *["--bare"] * machine.bare]
 
 
-def _tests(machine: Machine, globs: Sequence[str]) -> list[dict[str, Any]]:
-    """What the binary lists, asked from this host's: the list is the same on any."""
-    command = [str(tree.binary("native")), "list", *_of(machine), "--json", *globs]
+def _native(binary: Path) -> Path:
+    """This host's of the same subjects, or of the suite: a list is the same on any."""
+    native = tree.binary("native")
+    return native.with_name(binary.name) if binary.name.startswith(subjects.target_prefix) else native
+
+
+def _tests(machine: Machine, binary: Path, globs: Sequence[str]) -> list[dict[str, Any]]:
+    """What the binary lists."""
+    command = [str(_native(binary)), "list", *_of(machine), "--json", *globs]
     return json.loads(process.captured(command, 60))
 
 
@@ -199,7 +205,7 @@ def _bare(
     if asked.resume:
         earlier = results.salvage(Path(asked.resume))
         records = {record["name"]: record for record in (earlier or {"tests": []})["tests"]}
-        names = [test["name"] for test in _tests(machine, asked.globs)]
+        names = [test["name"] for test in _tests(machine, binary, asked.globs)]
         # The last one once more if none is left: the header is the image's.
         todo = [name for name in names if name not in records] or names[-1:]
         kept = [json.dumps(record).encode() for name, record in records.items() if name not in todo]
@@ -231,7 +237,7 @@ def run(
         said = console.complaints(work / "channel") if machine.bare else console.tail(work / "console")
         if channel.end is None or "signal" in channel.end:
             print(console.tail(work / "log"), said, sep="\n", file=sys.stderr)
-            return _broken(machine, asked, _ended_early(channel, ended, said), said, lines, began)
+            return _broken(machine, binary, asked, _ended_early(channel, ended, said), said, lines, began)
         code = channel.end["exit"]
         if code not in (fault.conformant, fault.violations):
             print(said, file=sys.stderr)  # the binary's standard error is the console
@@ -243,7 +249,9 @@ def run(
         return code
 
 
-def _broken(machine: Machine, asked: Words, how: tuple[str, str], said: str, lines: Path, began: float) -> int:
+def _broken(
+    machine: Machine, binary: Path, asked: Words, how: tuple[str, str], said: str, lines: Path, began: float
+) -> int:
     status, why = how
     document = _document(lines, began) if asked.output else None
     if document is None:
@@ -251,7 +259,7 @@ def _broken(machine: Machine, asked: Words, how: tuple[str, str], said: str, lin
             print(f"{machine.name}: {why}", file=sys.stderr)
             return fault.nothing_to_run
         raise HarnessFault(f"{machine.name}: {why}")
-    broken_off(document, _tests(machine, asked.globs), status, why, said)
+    broken_off(document, _tests(machine, binary, asked.globs), status, why, said)
     results.write(Path(asked.output), document)
     lines.unlink()
     print(f"{machine.name}: {why}", file=sys.stderr)
@@ -266,7 +274,7 @@ def main() -> int:
         machine, binary, words = read_machine(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3:]
         if machine.guest is None:
             raise UsageFault(f"{machine.path}: key 'kind' is '{machine.kind}'; accepted: system, bare")
-        native = tree.binary("native")
+        native = _native(binary)
         if words[:1] == ["list"] and native.exists():
             return subprocess.run([native, *words, *_of(machine)], check=False).returncode
         return run(machine, binary, words)

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
-from . import expected
+from . import expected, subjects
 from .expected import Line
 from .interval import apart
 from .results import Document, Record
@@ -71,13 +72,23 @@ def _violations(record: Record, unknown: list[str]) -> list[Violation]:
     return found
 
 
+def held(line: Line, names: list[str]) -> bool:
+    """Whether a run of these tests is one in which the line has to speak of some: a line about subjects, of which a run
+    has those that it was asked for, if it has such a subject; any other if the run was of the suite."""
+    about = subjects.subject_of(line.test)
+    had = {subjects.subject_of(name) for name in names}
+    if about is None:
+        return None in had
+    return any(subject is not None and fnmatchcase(subject, about) for subject in had)
+
+
 def judge(
     document: Document,
     lines: list[Line],
     whole: bool = True,
     before: Mapping[str, tuple[int, int]] = MappingProxyType({}),
 ) -> Judgement:
-    """`whole`: the document has every test of the machine, so that a line that speaks of none is idle. `before`: of races,
+    """`whole`: the document has every test of the machine, or of a subject, so that a line that speaks of none is idle. `before`: of races,
     by reason, in how many of so many tests the machine's baseline showed it (expected.races)."""
     result = Judgement(document["machine"]["name"])
     used: set[Line] = set()
@@ -121,5 +132,7 @@ def judge(
         if line.reason not in result.quiet:
             result.passes.append((name, line))
             result.marks[name] = Mark.unexpected
-    result.idle = [line for line in lines if line not in used] if whole else []
+    if whole:
+        names = list(result.marks)
+        result.idle = [line for line in lines if line not in used and held(line, names)]
     return result

@@ -9,15 +9,16 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
-from . import expected, far, fault, labgrid_source, plugin, report, report_command, results, resume, table, tree
+from . import expected, far, fault, labgrid_source, plugin, report, report_command, results, resume, subjects, table, tree
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
 from .machines import Machine, select
-from .shards import dealt_back, merged, shards
+from .shards import Part, Shard, dealt_back, merged, shards
 
 _description = """Runs the suite on every machine that this host offers. A run is a pytest run with one item a machine:
 -k, -x, -n, --lf, --junit-xml and whatever follows -- go to pytest.
@@ -26,7 +27,7 @@ Exit codes: 0 conformant, known failures included; 1 a violation, an unexpected 
 
 
 # What a run that is picked up takes over, with the defaults; and the seed, whose default is drawn.
-kept_options = {"machines": [], "budget": "quick", "test": [], "shards": 1, "labgrid": None}
+kept_options = {"machines": [], "budget": "quick", "test": [], "shards": 1, "subject": [], "labgrid": None}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--budget", help="quick (default), default, soak, or a duration such as 500ms")
     parser.add_argument("--seed", type=int, help="of all choices at random; printed, and drawn if not given")
     parser.add_argument("--test", action="append", metavar="GLOB", help="only these tests of the suite")
+    parser.add_argument(
+        "--subject", action="append", metavar="GLOB", help="not the suite, but these of subjects/ on every machine"
+    )
     parser.add_argument("--shards", type=int, metavar="N", help="N items a machine, each with its part of the tests")
     parser.add_argument(
         "--resume", metavar="RUN", help="picks up a run that was killed: its folder, its name in build/results, or latest"
@@ -71,6 +75,8 @@ def _pytest_arguments(options: argparse.Namespace, rest: list[str], folder: Path
         arguments += ["--cmodx-labgrid", options.labgrid]
     for glob in options.test:
         arguments += ["--cmodx-test", glob]
+    for subject in options.subject:
+        arguments += ["--cmodx-subject", subject]
     if sys.stderr.isatty() and not options.n and not options.tx:
         arguments.append("-s")  # the binary shows its progress
     for flag in ("k", "n"):
@@ -103,16 +109,37 @@ def _fetch(machines: list[Machine]) -> None:
             _call([str(tree.root / "ci" / "setup"), "system"], "getting emulators and kernels")
 
 
-def build(machines: list[Machine]) -> None:
+def _here(machines: list[Machine]) -> list[Machine]:
     # Whether another host is there is asked once, when it is its turn.
-    here = [machine for machine in machines if machine.elsewhere or machine.absent() is None]
-    # What a guest's binary lists is asked from this host's.
-    wanted = [(machine.preset, machine.target) for machine in here]
-    wanted += [("native", "cmodx")] * any(machine.guest for machine in here)
-    for preset, target in dict.fromkeys(wanted):
+    return [machine for machine in machines if machine.elsewhere or machine.absent() is None]
+
+
+def _configure(presets: Iterable[str]) -> None:
+    for preset in dict.fromkeys(presets):
         if not (tree.build / preset / "build.ninja").exists():
             _call(["cmake", "--preset", preset], f"configuring {preset}")
+
+
+def build(machines: list[Machine], parts: Sequence[Part] = (Shard(),)) -> None:
+    here = _here(machines)
+    wanted = []
+    for part in parts:
+        these = [machine for machine in here if part.absent(machine) is None]
+        wanted += [(machine.preset, part.target(machine)) for machine in these]
+        # What a guest's binary lists is asked from this host's.
+        native = "cmodx" if isinstance(part, Shard) else part.target(these[0]) if these else ""
+        wanted += [("native", native)] * any(machine.guest for machine in these)
+    _configure(preset for preset, _ in wanted)
+    for preset, target in dict.fromkeys(wanted):
         _call(["cmake", "--build", "--preset", preset, "--target", target], f"building {preset}")
+
+
+def _subjects(globs: list[str], machines: list[Machine], build: bool) -> list[Part]:
+    """Those that globs name: what CMake has found says which there are, and for whom."""
+    presets = sorted({"native", *(machine.preset for machine in _here(machines))})
+    if build:
+        _configure(presets)
+    return list(subjects.parts(globs, presets))
 
 
 def _new_folder() -> Path:
@@ -132,21 +159,28 @@ def _new_folder() -> Path:
     raise HarnessFault(f"{parent}: no name is left for this run")
 
 
-def _documents(machines: list[Machine], folder: Path, count: int) -> tuple[list[results.Document], dict[str, str]]:
-    """The machines' documents, put together out of their shards' if there are any; and of which that failed, and why."""
-    documents, failed = [], {}
+def _documents(
+    machines: list[Machine], folder: Path, of: Sequence[Part]
+) -> tuple[list[results.Document], dict[str, str], dict[str, Part]]:
+    """The machines' documents, put together out of their parts' if there are any; of which that failed, and why; and
+    which subject a test is of."""
+    documents, failed, belongs = [], {}, {}
     for machine in machines:
-        parts = [results.read(path) for s in shards(count) if (path := s.path(folder, machine.name)).exists()]
+        there = [(p, results.read(path)) for p in of if (path := p.path(folder, machine.name)).exists()]
+        parts = [document for _, document in there]
+        belongs |= {r["name"]: p for p, document in there if not isinstance(p, Shard) for r in document["tests"]}
         try:
-            if count > 1 and parts:
-                whole = dealt_back(merged(parts), parts)
+            if of[0].count > 1 and parts:
+                whole = merged(parts)
+                if isinstance(of[0], Shard):
+                    whole = dealt_back(whole, parts)
                 results.write(folder / f"{machine.name}.json", whole)
                 documents.append(whole)
             else:
                 documents += parts
         except HarnessFault as problem:
             failed[machine.name] = str(problem)
-    return documents, failed
+    return documents, failed, belongs
 
 
 def _order(options: argparse.Namespace) -> Path | None:
@@ -169,6 +203,8 @@ def _order(options: argparse.Namespace) -> Path | None:
         raise UsageFault(f"--seed {options.seed}; accepted: 0 or more")
     if options.shards < 1:
         raise UsageFault(f"--shards {options.shards}; accepted: 1 or more")
+    if options.subject and (options.shards > 1 or options.tx):
+        raise UsageFault("--subject with --shards or --tx; accepted is one of them")
     if options.tx and (options.n or options.labgrid):
         raise UsageFault("--tx with -n or --labgrid; accepted is one of them")
     if options.labgrid:
@@ -210,11 +246,19 @@ def run(arguments: list[str]) -> int:
         expected.lines_of(machine.name)  # a fault in a file is said before the build, not after the run
     if not options.no_build:
         _fetch(machines)
-        build(machines)
+    parts: Sequence[Part] = shards(options.shards)
+    if options.subject:
+        parts = _subjects(options.subject, machines, not options.no_build)
+        options.subject = [part.name for part in parts]
+    if not options.no_build:
+        build(machines, parts)
     if folder is None:
         folder = _new_folder()
         order = {name: getattr(options, name) for name in (*kept_options, "seed")}
-        resume.keep_order(folder, order, sorted({machine.preset for machine in machines}))
+        keys = {machine.preset for machine in machines} if not options.subject else {
+            f"{m.preset}/{part.target(m)}" for m in _here(machines) for part in parts if part.absent(m) is None
+        }
+        resume.keep_order(folder, order, sorted(keys))
     print(f"seed {options.seed}, documents in {os.path.relpath(folder)}", file=sys.stderr)
 
     outcomes = plugin.Outcomes(folder)
@@ -227,17 +271,17 @@ def run(arguments: list[str]) -> int:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # standard output is for results
         code = int(pytest.main([*_pytest_arguments(options, rest, folder, root), *targets], plugins=[outcomes]))
 
-    documents, failed = _documents(machines, folder, options.shards)
-    judgements = [_judged(d, not options.test and (options.shards == 1 or d["complete"])) for d in documents]
+    documents, failed, belongs = _documents(machines, folder, parts)
+    judgements = [_judged(d, not options.test and (parts[0].count == 1 or d["complete"])) for d in documents]
     outcomes.of |= {name: ("harness", why) for name, why in failed.items()}
     others = {name: outcome for name, outcome in outcomes.of.items() if outcome[0] != "judged"}
-    parts: list[object] = []
+    shown: list[object] = []
     if judgements:
-        parts += [table.build(documents, judgements), table.legend()]
-    parts += report.lines({machine.name: machine for machine in machines}, documents, judgements, others)
-    table.show(sys.stdout, *parts)
+        shown += [table.build(documents, judgements), table.legend()]
+    shown += report.lines({machine.name: machine for machine in machines}, documents, judgements, others, belongs)
+    table.show(sys.stdout, *shown)
     with (folder / "table.txt").open("w", encoding="utf-8") as file:
-        table.show(file, *parts)
+        table.show(file, *shown)
     if documents:
         report_command.beside(folder)
         print(f"page in {os.path.relpath(folder / 'report.html')}", file=sys.stderr)

@@ -15,7 +15,8 @@ from .campaign import Order
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
 from .machines import Machine, read_machine
-from .shards import Shard, shards
+from .shards import Part, shards
+from .subjects import Subject
 
 # What an item came to, as a user property, since only that travels from an xdist worker to its controller.
 property_name = "cmodx"
@@ -30,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--cmodx-test", action="append", default=[], metavar="GLOB", help="only these tests of the suite")
     group.addoption("--cmodx-labgrid", metavar="FILE", help="an environment of labgrid, whose targets are machines")
     group.addoption("--cmodx-shards", type=int, default=1, metavar="N", help="so many items a machine, each with its part")
+    group.addoption("--cmodx-subject", action="append", default=[], metavar="NAME", help="an item a subject; no suite")
     group.addoption("--cmodx-stall", type=float, default=campaign.stall_s, metavar="SECONDS")
 
 
@@ -51,8 +53,9 @@ class MachineFile(pytest.File):
         return [(self.path.stem, lambda: read_machine(self.path))]
 
     def collect(self):
+        option = self.config.getoption
         for name, read in self.read():
-            for shard in shards(self.config.getoption("cmodx_shards")):
+            for shard in [Subject(name) for name in option("cmodx_subject")] or shards(option("cmodx_shards")):
                 yield MachineItem.from_parent(self, name=shard.item(name), shard=shard, read=read)
 
 
@@ -70,7 +73,7 @@ class NotConformant(Exception):
 class MachineItem(pytest.Item):
     """A machine, or a machine and a shard of its tests."""
 
-    def __init__(self, *, shard: Shard, read: Callable[[], Machine], **more: Any) -> None:
+    def __init__(self, *, shard: Part, read: Callable[[], Machine], **more: Any) -> None:
         super().__init__(**more)
         self.shard = shard
         self.read = read
@@ -81,7 +84,7 @@ class MachineItem(pytest.Item):
             machine = self.read()
             known = Path(option("cmodx_expected"))
             lines = expected.lines_of(machine.name, known)
-            reason = machine.absent()
+            reason = machine.absent() or self.shard.absent(machine)
             if reason:
                 self._came_to("absent", reason)
                 pytest.skip(f"absent: {reason}")

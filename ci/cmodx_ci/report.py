@@ -4,17 +4,19 @@
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from . import campaign, tree
 from .judge import Judgement, Violation
 from .machines import Machine
 from .power import without_power
 from .results import Document
+from .shards import Part, Shard
 
 
-def reproduce(machine: Machine, document: Document, test: str) -> str:
+def reproduce(machine: Machine, document: Document, test: str, part: Part = Shard()) -> str:
     """The command line that runs one test again as this run did; to be read by a person."""
-    binary = os.path.relpath(campaign.binary_of(machine), tree.root)
+    binary = os.path.relpath(campaign.binary_of(machine, part), tree.root)
     argv = [*machine.command(binary), "run", test]
     argv += ["--budget", document["budget"]["name"], "--seed", str(document["seed"])]
     if machine.time_scale != 1:
@@ -23,10 +25,10 @@ def reproduce(machine: Machine, document: Document, test: str) -> str:
     return shlex.join(word.removeprefix(inside) for word in argv)
 
 
-def _line(machine: Machine, document: Document, violation: Violation) -> str:
+def _line(machine: Machine, document: Document, violation: Violation, parts: Mapping[str, Part]) -> str:
     count = "" if violation.k is None else f" {violation.k} of {violation.n}"
     why = f"; {violation.why}" if violation.why else ""
-    again = reproduce(machine, document, violation.test)
+    again = reproduce(machine, document, violation.test, parts.get(violation.test, Shard()))
     return f"{machine.name}: {violation.test}: {violation.witness}{count}{why}; again: {again}"
 
 
@@ -35,15 +37,16 @@ def lines(
     documents: Sequence[Document],
     judgements: Sequence[Judgement],
     others: Mapping[str, tuple[str, str]],
+    parts: Mapping[str, Part] = MappingProxyType({}),
 ) -> list[str]:
-    """Sections with a title each, empty ones left out. `others`: machines whose run came to no judgement, how and why."""
+    """`parts`: those that tests belong to which are not the suite's. Sections with a title each, empty ones left out. `others`: machines whose run came to no judgement, how and why."""
     pairs = list(zip(documents, judgements, strict=True))
     sections = {
         "violations": [
-            _line(machines[j.machine], d, violation) for d, j in pairs for violation in j.violations
+            _line(machines[j.machine], d, violation, parts) for d, j in pairs for violation in j.violations
         ],
         "errors of the harness": [
-            _line(machines[j.machine], d, violation) for d, j in pairs for violation in j.errors
+            _line(machines[j.machine], d, violation, parts) for d, j in pairs for violation in j.errors
         ]
         + [f"{name}: {why}" for name, (how, why) in others.items() if how not in ("absent", "nothing")],
         "expected failures that passed": [

@@ -21,9 +21,15 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def keep_order(folder: Path, order: dict[str, Any], presets: list[str]) -> None:
+def _binary(key: str) -> Path:
+    """Of a preset; or PRESET/NAME, for another beside that."""
+    preset, _, name = key.partition("/")
+    return tree.binary(preset).with_name(name) if name else tree.binary(preset)
+
+
+def keep_order(folder: Path, order: dict[str, Any], keys: list[str]) -> None:
     """What was asked for, and with which binaries."""
-    binaries = {preset: _digest(tree.binary(preset)) for preset in presets}
+    binaries = {key: _digest(_binary(key)) for key in keys}
     results.write(folder / _order_name, {"order": order, "binaries": binaries})
 
 
@@ -43,9 +49,9 @@ def read_order(folder: Path) -> dict[str, Any]:
         order, binaries = dict(kept["order"]), dict(kept["binaries"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageFault(f"{path}: no order of a run: {error!r}") from None
-    for preset, digest in binaries.items():
-        if digest is not None and digest != _digest(tree.binary(preset)):
-            raise UsageFault(f"--resume {folder.name}: {tree.binary(preset)} has changed since; accepted is a new run")
+    for key, digest in binaries.items():
+        if digest is not None and digest != _digest(_binary(key)):
+            raise UsageFault(f"--resume {folder.name}: {_binary(key)} has changed since; accepted is a new run")
     return order
 
 

@@ -5,12 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from .fault import HarnessFault
+from .machines import Machine
 from .results import Document, Record
 
 Element = TypeVar("Element")
+
+class Part(Protocol):
+    """What an item of a run is about, besides a machine: a shard of the suite's tests, or a subject (subjects.py)."""
+
+    count: int  # whether its document is the machine's, 1, or one of several
+
+    def of(self, tests: Sequence[Element]) -> list[Element]: ...
+    def target(self, machine: Machine) -> str: ...  # what is built for it
+    def absent(self, machine: Machine) -> str | None: ...  # why it is not there for the machine
+    def item(self, machine: str) -> str: ...  # its name
+    def path(self, folder: Path, machine: str) -> Path: ...  # where its document goes
+
 
 # In what documents of one run agree: what follows from the machine, the binary and the order.
 _common = ("schema", "tool", "machine", "facts", "seed", "budget")
@@ -26,6 +39,12 @@ class Shard:
     def of(self, tests: Sequence[Element]) -> list[Element]:
         """Dealt out like cards, so that a shape that takes long is not all in one shard."""
         return list(tests[self.index - 1 :: self.count])
+
+    def target(self, machine: Machine) -> str:
+        return machine.target
+
+    def absent(self, machine: Machine) -> str | None:
+        return None
 
     def item(self, machine: str) -> str:
         return machine if self.count == 1 else f"{machine}[{self.index}of{self.count}]"

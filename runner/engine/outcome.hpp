@@ -19,7 +19,7 @@ enum class outcome : std::uint8_t {
     ambiguous,  // the writer went so far ahead that generations cannot be told apart; counts for nothing
     first_witness,
 };
-inline constexpr std::size_t witnesses = static_cast<std::size_t>(witness::new_then_older) + 1;
+inline constexpr std::size_t witnesses = static_cast<std::size_t>(witness::exposed) + 1;
 inline constexpr std::size_t outcomes = static_cast<std::size_t>(outcome::first_witness) + witnesses;
 
 constexpr outcome outcome_of(witness w) {
@@ -27,8 +27,8 @@ constexpr outcome outcome_of(witness w) {
 }
 
 inline constexpr std::array<std::string_view, outcomes> outcome_names = {
-    "current",   "newer", "ambiguous", "stale", "torn",         "new_then_old",  "second_first", "fetch_then_old_data",
-    "never_new", "fault", "errno",     "mixed", "neither_pair", "new_then_older"};
+    "current",   "newer", "ambiguous", "stale", "torn",         "new_then_old",   "second_first", "fetch_then_old_data",
+    "never_new", "fault", "errno",     "mixed", "neither_pair", "new_then_older", "exposed"};
 
 // The round that showed a test's first witness.
 struct first_witness {

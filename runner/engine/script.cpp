@@ -100,9 +100,11 @@ bool script::expect(std::uint32_t value, std::uint32_t g) {
     if (what != outcome::current && !counts_->first.present) {
         first_witness& first = counts_->first;
         first = {.present = true, .what = what, .flag = g, .observed = {value}, .bytes = {}};
-        first.bytes_size =
-            static_cast<std::uint8_t>(std::min<std::size_t>(test_->site->patch_size, first.bytes.size()));
-        std::memcpy(first.bytes.data(), executable_, first.bytes_size);
+        if (executable_ != nullptr) {
+            first.bytes_size =
+                static_cast<std::uint8_t>(std::min<std::size_t>(test_->site->patch_size, first.bytes.size()));
+            std::memcpy(first.bytes.data(), executable_, first.bytes_size);
+        }
     }
     seen_ = true;
     last_value_ = value;
@@ -167,7 +169,7 @@ void script::count_fault(const guarded_call& c) {
     count(witness::fault);
     if (!first) return;
     counts_->first.signal = c.signal;
-    counts_->first.address_offset = c.pc - (entry_ - test_->site->state);
+    if (entry_ != 0) counts_->first.address_offset = c.pc - (entry_ - test_->site->state);
 }
 
 void script::assemble_stub(stubs which, code_buffer& code) const {

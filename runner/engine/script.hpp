@@ -118,7 +118,8 @@ class script {
     // Whether the budget is; where an action takes long, it is stretched until a few were made.
     bool spent() const {
         constexpr std::uint64_t few = 8;
-        const bool calls = test_->form->seeks[0] == witness::wrong_errno;  // whose outcome is all that is asked
+        const witness sought = test_->form->seeks[0];
+        const bool calls = sought == witness::wrong_errno || sought == witness::exposed;  // what is asked is their outcome
         const bool tried = calls ? counts_->rounds >= few : counts_->written() >= few && !counts_->starved(1);
         return past(tried || counts_->seen(witness::wrong_errno) >= few ? end_ : end_ + options_->patience);
     }

@@ -2,6 +2,7 @@
 // The engine's platform on Linux: mmap, memfd, pthreads, and signals turned into returns.
 #include "runner/engine/platform.hpp"
 
+#include <link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -20,11 +21,6 @@
 
 #include "facts.hpp"
 #include "linux.hpp"
-
-extern "C" {
-extern const char __executable_start;  // NOLINT(bugprone-reserved-identifier): the linker's
-extern const char etext;
-}
 
 namespace cmodx::platform {
 namespace {
@@ -84,11 +80,28 @@ struct guard {
 };
 thread_local guard* armed = nullptr;
 
-// Faults inside the program's own text are the harness's, and end the process by the signal.
+struct text {
+    std::uintptr_t begin;
+    std::uintptr_t end;
+};
+std::array<text, 256> texts = {};  // of the program and the libraries that it has loaded
+
+int add_texts(dl_phdr_info* module, std::size_t, void* count) {
+    auto& n = *static_cast<std::size_t*>(count);
+    for (int i = 0; i < module->dlpi_phnum && n < texts.size(); ++i) {
+        const auto& segment = module->dlpi_phdr[i];
+        if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
+        const std::uintptr_t begin = module->dlpi_addr + segment.p_vaddr;
+        texts[n++] = {begin, begin + segment.p_memsz};
+    }
+    return 0;
+}
+
+// Faults inside the program's own text are the harness's, or a subject's, and end the process by the signal.
 void handle_fault(int signal, siginfo_t*, void* context) {
     const std::uintptr_t pc = target::program_counter(*static_cast<const ucontext_t*>(context));
-    const bool own =
-        pc >= reinterpret_cast<std::uintptr_t>(&__executable_start) && pc < reinterpret_cast<std::uintptr_t>(&etext);
+    bool own = false;
+    for (const text& t : texts) own |= pc >= t.begin && pc < t.end;
     if (armed == nullptr || own) {
         ::signal(signal, SIG_DFL);
         raise(signal);
@@ -101,6 +114,8 @@ void handle_fault(int signal, siginfo_t*, void* context) {
 
 void install_fault_handler() {
     static const bool once = [] {
+        std::size_t count = 0;
+        dl_iterate_phdr(add_texts, &count);
         struct sigaction sa = {};
         sa.sa_sigaction = handle_fault;
         sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
