@@ -88,8 +88,8 @@ def judge(
     whole: bool = True,
     before: Mapping[str, tuple[int, int]] = MappingProxyType({}),
 ) -> Judgement:
-    """`whole`: the document has every test of the machine, or of a subject, so that a line that speaks of none is idle. `before`: of races,
-    by reason, in how many of so many tests the machine's baseline showed it (expected.races)."""
+    """`whole`: the document has every test of the machine, or of subjects, so that a line that speaks of none is idle.
+    `before`: of races, by reason, in how many of so many tests the machine's baseline showed it (expected.races)."""
     result = Judgement(document["machine"]["name"])
     used: set[Line] = set()
     lucky: list[tuple[str, Line]] = []  # passed, and their line says that they may
