@@ -56,7 +56,8 @@ def include_file(
         argv = [*command, "run", *names, "--budget", "quick", *scale]
         for witness in witnesses[names[0]]:
             argv += ["--expect-fail", witness]
-        labels = ";".join(dict.fromkeys((test["architecture"], test["shape"], test["mapping"])))
+        shape = test["shape"] if subjects.subject_of(name) is None else "subject"
+        labels = ";".join(dict.fromkeys((test["architecture"], shape, test["mapping"])))
         out.append(f"add_test({quoted(name)} {' '.join(quoted(word) for word in argv)})")
         out.append(
             f"set_tests_properties({quoted(name)} PROPERTIES LABELS {quoted(labels)} TIMEOUT {limit_s}"

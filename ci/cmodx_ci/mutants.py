@@ -40,6 +40,8 @@ class Mutant:
     def target(self) -> str:
         if self.unit:
             return "cmodx_unit"
+        if self.file.startswith("subjects/drive/"):
+            return "cmodx_subject"
         return "cmodx" if self.suite or self.pytest and not self.file.startswith("ci/") else ""
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmodx_ci import discover, expected
+from cmodx_ci.fault import UsageFault
 
 from conftest import fake
 
@@ -92,3 +93,16 @@ def test_launch(checkout):
     checkout.machine("away", 'exists = ["/no/such"]')
     done = subprocess.run([argv[0], "away", "/bin/echo"], capture_output=True, text=True, check=False)
     assert done.returncode == 77 and "absent: no /no/such" in done.stderr
+
+
+def test_scenarios_of_a_subject_that_have_to_pass_are_one_test():
+    def test(name):
+        return {"name": name, "architecture": "arm32", "shape": name, "mapping": "own"}
+
+    line = expected.Line("subject.a.fork", "stale", "r", None, "here")
+    lucky = expected.Line("subject.a.fork", "torn", "r", None, "here", chance=True)
+    text = discover.include_file([test(f"subject.a.{n}") for n in ("patch", "fork", "wx")], ["b"], [], [line, lucky])
+    assert text.count("add_test(") == 2 and "add_test([[subject.a]] [[b]] [[run]] [[subject.a.patch]] [[subject.a.wx]]" in text
+    assert "[[subject.a.fork]] [[--budget]] [[quick]] [[--expect-fail]] [[stale]] [[--expect-fail]] [[torn]]" in text
+    with pytest.raises(UsageFault, match="chance"):
+        discover.include_file([test("subject.a.fork")], ["b"], [], [lucky])

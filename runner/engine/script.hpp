@@ -119,7 +119,8 @@ class script {
     bool spent() const {
         constexpr std::uint64_t few = 8;
         const witness sought = test_->form->seeks[0];
-        const bool calls = sought == witness::wrong_errno || sought == witness::exposed;  // what is asked is their outcome
+        const bool calls =
+            sought == witness::wrong_errno || sought == witness::exposed;  // what is asked is their outcome
         const bool tried = calls ? counts_->rounds >= few : counts_->written() >= few && !counts_->starved(1);
         return past(tried || counts_->seen(witness::wrong_errno) >= few ? end_ : end_ + options_->patience);
     }
