@@ -8,10 +8,9 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from . import fault, tree
+from . import fault, scratch, tree
 from .fault import HarnessFault, UsageFault
 
 _program = tree.build / "native" / "tests" / "cmodx_fuzz"
@@ -68,8 +67,7 @@ def _keep(parser: str, work: Path) -> None:
 
 def fuzz(parser: str, seconds: float, keep: bool) -> tuple[bool, str]:
     """Whether it held, and a line about it."""
-    with tempfile.TemporaryDirectory(prefix="cmodx-fuzz-") as folder:
-        work = Path(folder)
+    with scratch.folder("fuzz") as work:
         _spread(corpus(parser), work / "seeds")
         (work / "found").mkdir()
         argv = [

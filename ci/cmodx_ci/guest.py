@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from . import console, fault, initramfs, process, results, subjects, tree
+from . import console, fault, initramfs, process, results, scratch, subjects, tree
 from .fault import HarnessFault, UsageFault
 from .machines import Machine, read_machine
 
@@ -219,8 +218,7 @@ def run(
     """The exit code of the binary; 1 if the guest ended before it, 77 if it is only a probe that did not start.
     `beside`: files for it in a guest that has a kernel."""
     asked = taken_apart(words)
-    with tempfile.TemporaryDirectory(prefix="cmodx-guest.") as folder:
-        work = Path(folder)
+    with scratch.folder("guest") as work:
         argv, kept = (_bare if machine.bare else _with_kernel)(machine, binary, asked, work, beside)
         # Whatever ends this process ends the guest with it.
         argv = ["setpriv", "--pdeathsig", "KILL", *argv]

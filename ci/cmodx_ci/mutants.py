@@ -5,13 +5,12 @@ and the tests that should notice have to fail; on the tree as it is they have to
 import argparse
 import subprocess
 import sys
-import tempfile
 import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import fault, tree
+from . import fault, scratch, tree
 from .fault import HarnessFault, UsageFault
 
 _jobs = "1"
@@ -121,8 +120,8 @@ def main() -> int:
         mutants = [m for m in read_mutants() if not globs or any(fnmatchcase(m.name, glob) for glob in globs)]
         if not mutants:
             raise UsageFault(f"no mutant is called so; there are: {', '.join(m.name for m in read_mutants())}")
-        with tempfile.TemporaryDirectory(prefix="cmodx-mutants-") as folder:
-            return fault.violations if try_mutants(mutants, Path(folder)) else fault.conformant
+        with scratch.folder("mutants") as folder:
+            return fault.violations if try_mutants(mutants, folder) else fault.conformant
     except UsageFault as problem:
         print(f"ci/mutants: {problem}", file=sys.stderr)
         return fault.usage

@@ -9,11 +9,10 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from . import console, fault, initramfs, machines, process, tree
+from . import console, fault, initramfs, machines, process, scratch, tree
 from .fault import HarnessFault, UsageFault
 
 limit_s = 300.0
@@ -77,13 +76,13 @@ def main() -> int:
     try:
         if len(sys.argv) < 3:
             raise UsageFault("accepted: MACHINE PROGRAM.c [VALUE=TEXT…]")
-        with tempfile.TemporaryDirectory(prefix="cmodx-reproduce.") as folder:
-            machine = varied(sys.argv[1], sys.argv[3:], Path(folder))
+        with scratch.folder("reproduce") as folder:
+            machine = varied(sys.argv[1], sys.argv[3:], folder)
             absent = machine.absent()
             if absent:
                 print(f"ci/reproduce: {machine.name} is absent: {absent}", file=sys.stderr)
                 return fault.nothing_to_run
-            return run(machine, Path(sys.argv[2]), Path(folder))
+            return run(machine, Path(sys.argv[2]), folder)
     except UsageFault as problem:
         print(f"ci/reproduce: {problem}", file=sys.stderr)
         return fault.usage

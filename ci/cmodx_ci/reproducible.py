@@ -7,10 +7,9 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from . import fault, tree
+from . import fault, scratch, tree
 from .fault import HarnessFault, UsageFault
 
 _jobs = str(len(os.sched_getaffinity(0)))
@@ -42,8 +41,8 @@ def difference(one: bytes, other: bytes) -> str:
 
 
 def same(preset: str) -> bool:
-    with tempfile.TemporaryDirectory(prefix="cmodx-reproducible-") as folder:
-        one, other = (built(preset, Path(folder) / name).read_bytes() for name in ("a", "another/place"))
+    with scratch.folder("reproducible") as folder:
+        one, other = (built(preset, folder / name).read_bytes() for name in ("a", "another/place"))
     differ = difference(one, other)
     print(f"{preset}: {differ or 'byte-identical, SHA-256 ' + hashlib.sha256(one).hexdigest()}", flush=True)
     return not differ

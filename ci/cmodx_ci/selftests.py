@@ -7,13 +7,12 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import expected, fault, guest, matrix, process, reproduce, results, soak, tree
+from . import expected, fault, guest, matrix, process, reproduce, results, scratch, soak, tree
 from .fault import HarnessFault, UsageFault
 from .machines import Machine, read_machine, select
 
@@ -40,8 +39,8 @@ _unplug = Trouble("CPUs come and go", "unplug", ("MP.RF+imm+same+*", "Migrate*")
 troubles = {
     "qemu-system-10-x86_64": (_clock, _unplug),
     "qemu-system-10-aarch64": (_clock, _unplug),
-    "qemu-system-10-riscv64": (_unplug, Trouble("riscv_flush_icache denied", "deny 259", ("SM+imm+same+flush_icache*",), _skipped)),
-    "qemu-system-10-arm32": (_unplug, Trouble("cacheflush denied", f"deny {0x0F0002}", ("SM+imm+same+cacheflush*",), _skipped)),
+    "qemu-system-10-riscv64": (_clock, _unplug, Trouble("riscv_flush_icache denied", "deny 259", ("SM+imm+same+flush_icache*",), _skipped)),
+    "qemu-system-10-arm32": (_clock, _unplug, Trouble("cacheflush denied", f"deny {0x0F0002}", ("SM+imm+same+cacheflush*",), _skipped)),
 }
 
 
@@ -85,8 +84,8 @@ def _read(output: Path) -> dict[str, Any]:
 
 
 def selftests(machine: Machine) -> bool:
-    with tempfile.TemporaryDirectory(prefix="cmodx-selftests-") as folder:
-        output = Path(folder) / "out.json"
+    with scratch.folder("selftests") as folder:
+        output = folder / "out.json"
         argv = [*machine.command(tree.binary(machine.preset)), "run", "selftest.*", "--budget", "quick", "--seed", "1"]
         ended = _ended([*argv, "--time-scale", f"{machine.time_scale:g}", "--output", str(output)])
         document = _read(output)
@@ -140,8 +139,8 @@ def main() -> int:
             some = True
             good &= selftests(machine)
             for makes in troubles.get(machine.name, ()):
-                with tempfile.TemporaryDirectory(prefix="cmodx-trouble-") as folder:
-                    good &= trouble(machine, makes, Path(folder))
+                with scratch.folder("trouble") as folder:
+                    good &= trouble(machine, makes, folder)
         if not some:
             return fault.nothing_to_run
     except UsageFault as problem:

@@ -8,13 +8,12 @@ import datetime
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from . import campaign, expected, fault, tree
+from . import campaign, expected, fault, scratch, tree
 from .fault import HarnessFault, UsageFault
 from .machines import Machine, read_machine
 
@@ -40,8 +39,8 @@ def sought(test: dict[str, Any]) -> bool:
 
 
 def one_pass(command: list[str], names: list[str], budget_s: float, seed: int, scale: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="cmodx-soak-") as folder:
-        output = Path(folder) / "pass.json"
+    with scratch.folder("soak") as folder:
+        output = folder / "pass.json"
         argv = [*command, "run", *names, "--budget", f"{round(budget_s * 1000)}ms", "--seed", str(seed)]
         argv += ["--time-scale", f"{scale:g}", "--output", str(output)]
         ended = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)

@@ -22,16 +22,19 @@ pytestmark = pytest.mark.skipif(not (driver and shutil.which("chromium")), reaso
 
 
 @pytest.fixture(scope="module")
-def chromium():
+def chromium(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chromium")  # what it leaves behind lies there
     options = webdriver.ChromeOptions()
     for word in ("--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1300,900", "--lang=en"):
         options.add_argument(word)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    made = webdriver.Chrome(service=Service(driver), options=options)
+    options.add_argument(f"--user-data-dir={folder / 'profile'}")
+    made = webdriver.Chrome(service=Service(driver, env=os.environ | {"TMPDIR": str(folder)}), options=options)
     yield made
     made.quit()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
