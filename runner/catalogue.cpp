@@ -267,7 +267,7 @@ std::vector<test_case> catalogue(const known_architecture& on, ground where) {
 
 std::vector<test_case> subject_tests(const known_architecture& on) {
     if (linked_subjects() == nullptr) return {};
-    return builder(on, ground::linux_process).build(linked_subjects()->shapes(on.isa));
+    return builder(on, ground::linux_process).build(linked_subjects()->shapes(on.isa, on.rules->twin_site));
 }
 
 std::vector<test_case> selftests(const known_architecture& on) {

@@ -13,7 +13,8 @@
 namespace cmodx {
 
 struct subject_driver {
-    std::vector<const shape*> (*shapes)(const architecture& isa);
+    // `live_site`: the one that may be modified while it runs.
+    std::vector<const shape*> (*shapes)(const architecture& isa, std::string_view live_site);
     judgement (*claimed)(const shape& form);      // the verdict on every witness that it seeks
     std::string_view (*site)(const shape& form);  // what is modified
     // Adds what a shared object exports: empty, or why it cannot. Null in a static binary.

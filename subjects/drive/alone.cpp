@@ -76,7 +76,8 @@ template void modify_same_thread<level::function>(script&, const cmodx_subject&,
 void modify_across(script& s, const cmodx_subject& by, std::size_t) {
     const std::size_t granule = s.parts().isa->granule;
     const std::size_t size = s.parts().site->patch_size;
-    const std::size_t boundary = straddled[s.choose(std::size(straddled))];
+    static std::size_t turn = 0;  // whether all are refused does not depend on chance
+    const std::size_t boundary = straddled[turn++ % std::size(straddled)];
     const std::size_t before = granule * (1 + s.choose(static_cast<std::uint32_t>(size / granule - 1)));
     piece p = make_across(s, by, boundary, before, 0);
     if (p.error == -1) return s.refuse("the subject's addresses cannot be foreseen");

@@ -53,12 +53,13 @@ bool offers(const cmodx_subject& s, const scenario& what) {
     return what.needs == change::patch ? s.patch != nullptr : s.retarget != nullptr;
 }
 
-// The site whose modified bytes can lie across a boundary, if that is what it is about.
-std::string_view site_for(const architecture& isa, const scenario& what) {
+// One whose modified bytes can lie across a boundary, if that is what it is about; or that may be modified while it
+// runs, if it is.
+std::string_view site_for(const architecture& isa, std::string_view live_site, const scenario& what) {
     if (what.boundary != 0)
         for (const site_layout& s : isa.sites)
             if (!s.data && s.state == 0 && s.generations == 256 && s.patch_size > isa.granule) return s.name;
-    return "imm";
+    return what.needs == change::patch ? live_site : "imm";
 }
 
 std::string_view claim_text(const cmodx_subject& s, claim rests_on) {
@@ -81,7 +82,7 @@ void run(script& s) {
     t.what->run(s, *t.subject, t.what->boundary);
 }
 
-std::vector<const shape*> shapes(const architecture& isa) {
+std::vector<const shape*> shapes(const architecture& isa, std::string_view live_site) {
     (void)kept("");  // mapped before the tests' processes are forked
     if (all().empty() && linked_in() != nullptr)
         if (const std::string why = add(linked_in()); !why.empty())
@@ -101,7 +102,7 @@ std::vector<const shape*> shapes(const architecture& isa) {
             t.script.cpus = what.cpus;
             t.script.maps = true;
             t.script.protocols = relation::same_thread;
-            t.script.site = site_for(isa, what);
+            t.script.site = site_for(isa, live_site, what);
             t.form.name = t.name;
             t.form.meaning = what.meaning;
             t.form.between = relation::same_thread;

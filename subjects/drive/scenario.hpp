@@ -22,7 +22,7 @@ enum class claim : std::uint8_t {
     wx,       // no page is ever writable and executable
 };
 
-inline constexpr std::size_t any_boundary = SIZE_MAX;  // one that is drawn
+inline constexpr std::size_t any_boundary = SIZE_MAX;  // each in turn
 
 struct scenario {
     std::string_view name;
