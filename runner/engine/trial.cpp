@@ -41,6 +41,7 @@ class trial {
         prepare();
         double best_yield = 0;
         arrangement best;
+        std::uint64_t duration = std::min(batch_nanoseconds, options.nanoseconds / 4 + 1'000'000);
         while (!failed()) {
             const std::uint64_t spent = platform::nanoseconds() - begin;
             if (spent >= options.nanoseconds && result.batches != 0 &&
@@ -51,7 +52,9 @@ class trial {
             if (best_yield > 0 && result.batches % 2 == 0) now = best;  // spend the budget where the yield is
             const std::uint64_t wanted_before = wanted();
             const std::uint64_t busy_before = result.busy_nanoseconds;
-            run_batch(now, std::min(batch_nanoseconds, options.nanoseconds / 4 + 1'000'000));
+            run_batch(now, duration);
+            // On a slow machine one round may take longer than that: an interrupt that waits for a CPU's turn.
+            if (result.counts.starved(few)) duration = std::max(duration, std::min(2 * duration, options.patience / 8));
             if (result.batches == 1) result.sequence_hash = choose_.hash();
             const double yield = static_cast<double>(wanted() - wanted_before) /
                                  static_cast<double>(result.busy_nanoseconds - busy_before + 1);

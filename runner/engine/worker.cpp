@@ -123,7 +123,7 @@ void note_first(worker& w, const lane& l, outcome what, std::uint32_t flag) {
 
 void wait_a_little(worker& w) {
     constexpr std::uint32_t least_patience = 1 << 12;
-    constexpr std::uint32_t most_patience = 1 << 16;
+    constexpr std::uint32_t most_patience = 1 << 24;  // longer than an emulator runs one CPU before the next
     platform::pause();
     if (++w.waited % w.patience != 0) return;
     // A system call may synchronize what the test asks about, and makes the round count for less. Where nobody takes
