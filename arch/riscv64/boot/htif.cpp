@@ -6,10 +6,28 @@
 #include "runner/bare/cpu.hpp"
 #include "runner/bare/device_tree.hpp"
 
+// One page of their own, since a host may watch all between them: QEMU makes that a device, and what else lay there
+// would be part of it. They are no part of .bss, which is cleared by writing to it.
+asm(R"(
+    .pushsection .data.htif, "aw"
+    .balign 4096
+    .globl  tohost, fromhost
+    .type   tohost, @object
+    .size   tohost, 8
+tohost:
+    .quad   0
+    .balign 64
+    .type   fromhost, @object
+    .size   fromhost, 8
+fromhost:
+    .quad   0
+    .balign 4096
+    .popsection
+)");
+
 extern "C" {
-// One page of their own, since a host may watch it.
-alignas(4096) volatile std::uint64_t tohost = 0;
-volatile std::uint64_t fromhost = 0;
+extern volatile std::uint64_t tohost;
+extern volatile std::uint64_t fromhost;
 extern std::uint32_t cmodx_number_of_hart[];
 }
 
@@ -42,7 +60,6 @@ void tell_host(std::uint64_t word) {
 // Harts are numbered from 0 on, as many as the device tree has; without a tree there is one.
 unsigned start_cpus() {
     const unsigned harts = bare::count_nodes(cmodx_device_tree, "cpu@");
-    hart_of[0] = cmodx_boot_hart;
     for (std::uint64_t hart = 0; hart < harts && count < most_cpus; ++hart) {
         if (hart == cmodx_boot_hart) continue;
         hart_of[count] = hart;
@@ -54,8 +71,8 @@ unsigned start_cpus() {
 
 std::string_view firmware() { return {}; }
 
-// There are no address spaces.
-void prepare_pages() {}
+// There are no address spaces. What comes first is to know whose timer is this hart's: it may ring at once.
+void prepare_pages() { hart_of[0] = cmodx_boot_hart; }
 std::uint8_t* window() { return nullptr; }
 bool tagged() { return false; }
 void set_page(unsigned, std::size_t, std::uint8_t*, access) {}
