@@ -97,7 +97,7 @@ struct two_threads {
     }
 };
 
-void modify_live(script& s, const cmodx_subject& by, piece p) {
+void modify_live(script& s, const cmodx_subject& by, const piece& p) {
     two_threads both{.s = s, .by = by};
     both.pieces[0] = p;
     both.modifies = true;
