@@ -4,9 +4,11 @@
 import argparse
 import gc
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from rich import box
 from rich.console import Console
@@ -119,12 +121,17 @@ def _show(parts: list[object], file: str | None) -> None:
             print_to(stream)
 
 
+# Until the process ends: to take a hundred runs apart takes as long as to compare them.
+_held: list[sources.Runs] = []
+
+
 def run(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     by_name = {".md": "markdown", ".json": "json", ".html": "html"}
     form = options.format or output.by_name(options.output, by_name, "text")
     names = (options.a, options.b)
     one, other = sources.of(options.a), sources.of(options.b)
+    _held.extend((one, other))
     if options.by == "shape":
         rows = by_shape.lined_up(one, other)
         if form == "text":
@@ -157,7 +164,9 @@ def guarded(name: str, run: Callable[[list[str]], int]) -> int:
     """Runs an entry point: every fault is one line and its exit code."""
     gc.disable()  # millions of small objects, no circles, and the end of the process soon
     try:
-        return run(sys.argv[1:])
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+        return code
     except UsageFault as problem:
         print(f"{name}: {problem}", file=sys.stderr)
         return fault.usage
@@ -172,5 +181,5 @@ def guarded(name: str, run: Callable[[list[str]], int]) -> int:
         return fault.harness_failed
 
 
-def main() -> int:
-    return guarded("ci/diff", run)
+def main() -> NoReturn:
+    os._exit(guarded("ci/diff", run))

@@ -27,7 +27,7 @@ from typing import Any
 from . import tree
 from .fault import UsageFault
 from .fields import Key, check_table, is_text, is_texts, read_toml, text
-from .results import Record, validator
+from .results import Record, schema
 
 ended = ("crash", "timeout")
 # The bases that fail a run; `gates` in arch/arch.hpp.
@@ -35,7 +35,7 @@ gating = ("arch-text", "arch-model", "kernel-abi", "claim")
 
 
 def witness_names() -> list[str]:
-    return validator().schema["$defs"]["witness_name"]["enum"]
+    return schema()["$defs"]["witness_name"]["enum"]
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class _Made:
     """Expressions of the schema's definitions."""
 
     def __init__(self) -> None:
-        self.schema = results.validator().schema
+        self.schema = results.schema()
 
     def at(self, reference: str) -> dict[str, Any]:
         found = self.schema
@@ -100,16 +100,17 @@ def _group(expression: str) -> str:
     return f'{head}{colon}({value.removesuffix(")?")})' + (")?" if value.endswith(")?") else "")
 
 
-def _judged(made: _Made) -> str:
-    """The witnesses of a record, with four groups for each: name, k, n, what else is said of it."""
+def _judged(made: _Made) -> tuple[str, str]:
+    """The witnesses of a record, with four groups for each: name, k, n, what else is said of it; and an expression of the
+    last of these, which few texts are and which `_judged` takes as it comes."""
     of = dict(made.fields(made.at("#/$defs/judged"), 4))
     words = list(of)
     for name in ("witness", "k", "n"):
         of[name] = _group(of[name])
-    first = words[words.index("upper95") + 1]
-    of[first] = "(" + of[first]
-    one = rf"\n    \{{{''.join(of.values())})\n    \}}"
-    return rf"\[{one}{f'(?:,{one})?' * (_most_witnesses - 1)}\n   \]"
+    rest = words.index("upper95") + 1
+    head, said = ("".join(of[word] for word in part) for part in (words[:rest], words[rest:]))
+    one = rf"\n    \{{{head}(,\n     \"{words[rest]}[^}}]*+)\}}"
+    return rf"\[{one}{f'(?:,{one})?' * (_most_witnesses - 1)}\n   \]", said + r"\n    "
 
 
 @functools.cache
@@ -122,7 +123,7 @@ def expression() -> re.Pattern[str]:
     parts = names[names.index("name") + 1 : names.index("code_hash")]
     for name in ("name", "code_hash", "outcomes", "status", "reason", "stderr", "first", "rate_hz"):
         fields[name] = _group(fields[name])
-    fields["witnesses"] = ',\n   "witnesses": ' + _judged(made)
+    fields["witnesses"] = ',\n   "witnesses": ' + _judged(made)[0]
     fields[parts[0]] = "(" + fields[parts[0]]
     fields[parts[-1]] += ")"
     return re.compile(rf"  (\{{{''.join(fields.values())}\n  \}})(?:,\n|\n \])")
@@ -134,12 +135,14 @@ class _Common:
     def __init__(self) -> None:
         self.parts: dict[str, tuple[Parts, tuple[str, ...]]] = {}
         self.rulings: dict[str, Ruling] = {}
+        self.said = re.compile(_judged(_Made())[1])
         self.outcomes: set[bytes] = set()
         self.has: set[tuple] = set()
 
-    def ruling(self, text: str) -> Ruling:
+    def ruling(self, text: str) -> Ruling | None:
+        """None: the text is not in the layout."""
         made = self.rulings.get(text)
-        if made is None:
+        if made is None and self.said.fullmatch(text):
             words = json.loads("{" + text[1:] + "}")
             made = self.rulings[text] = Ruling(*(words[key] for key in Ruling._fields))
         return made
@@ -163,6 +166,15 @@ class _Common:
 
 
 _common = functools.cache(_Common)
+
+
+def prepare() -> None:
+    """What every process needs, so that those that are forked have it."""
+    expression()
+    reader.accepts("result")
+    _common()
+
+
 _begin = '\n "tests": [\n'
 
 
@@ -212,6 +224,8 @@ def _packed(frame: dict[str, Any], rows: list[tuple[str, ...]]) -> bytes | None:
     kinds = []
     for status, reason, *seen in numbers:
         judged = [(w[1:-1], common.ruling(said)) for w, said in zip(seen[:many], seen[many:], strict=True) if w]
+        if any(ruling is None for _, ruling in judged):
+            return None
         kinds.append((status[1:-1], json.loads(reason) if reason else "", judged))
     made = Columns(
         names, [code[1:-1] for code in codes], [(rate,) if rate else () for rate in map(float, rates)],

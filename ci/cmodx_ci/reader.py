@@ -8,11 +8,11 @@ import functools
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import fastjsonschema
-import jsonschema
 
 from . import results
 from .fault import UsageFault
@@ -151,14 +151,15 @@ def _accepted() -> str:
 @functools.cache
 def schema_of(kind: str) -> dict[str, Any]:
     """The schema of a kind of document: results/schema.json, or its definition `baseline` or `measurement`."""
-    whole = results.validator().schema
+    whole = results.schema()
     if kind == "result":
         return whole
     return {"$schema": whole["$schema"], "$defs": whole["$defs"], "$ref": f"#/$defs/{kind}"}
 
 
 @functools.cache
-def _accepts(kind: str):
+def accepts(kind: str) -> Callable[[Any], Any]:
+    """Raises fastjsonschema.JsonSchemaException for what is no such document."""
     # It speaks draft 7 and compiles to Python, a hundred times as fast; whatever it refuses is put to jsonschema.
     draft7 = {key: value for key, value in schema_of(kind).items() if key not in ("$schema", "$id")}
     return fastjsonschema.compile({"$schema": "http://json-schema.org/draft-07/schema#", **draft7})
@@ -166,10 +167,12 @@ def _accepts(kind: str):
 
 def validate(document: Any, kind: str, where: str) -> None:
     try:
-        _accepts(kind)(document)
+        accepts(kind)(document)
         return
     except fastjsonschema.JsonSchemaException:
         pass
+    import jsonschema  # takes longer than a small difference
+
     validator = jsonschema.Draft202012Validator(schema_of(kind))
     error = next(validator.iter_errors(document), None)
     if error is None:

@@ -100,7 +100,7 @@ def _read(paths: list[Path]) -> Iterable[Run]:
         read: Callable[[Path], bytes | UsageFault] = _packed
         answers = dict(zip(fresh, map(read, fresh), strict=True))
     else:
-        layout.expression()  # once for all of them
+        layout.prepare()  # once for all of them
         with ProcessPoolExecutor(min(8, len(tree.host_cpus())), multiprocessing.get_context("fork")) as pool:
             answers = dict(zip(fresh, pool.map(_packed, fresh, chunksize=2), strict=True))
     if fresh:

@@ -8,13 +8,14 @@ import re
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 
 from cmodx_ci import expected, results, tree
 
 from conftest import fake
 
-schema = results.validator().schema
+schema = results.schema()
 definitions = schema["$defs"]
 
 
@@ -30,6 +31,10 @@ def fields():
     for path, node in walk(schema):
         if len(path) > 1 and path[-2] == "properties" and not {"if", "then", "allOf"} & set(path):
             yield path, functools.reduce(lambda at, key: at[key], node["$ref"].split("/")[1:], schema) if "$ref" in node else node
+
+
+def test_it_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(schema)
 
 
 def test_every_field_has_a_description_and_every_number_a_unit():
