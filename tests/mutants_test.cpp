@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "runner/catalogue.hpp"
 #include "runner/engine/trial.hpp"
+#include "runner/engine/worker.hpp"
 #include "runner/environment.hpp"
 
 namespace cmodx {
@@ -19,6 +22,18 @@ void no_first_store_of_code(code_buffer& code, location x, std::size_t size) {
     if (x != 0) find_architecture(target_name())->isa.store_code(code, x, size);
 }
 void no_store_of_flag(code_buffer&, location, bool) {}
+
+constexpr trial_options brief = {.cpus = {}, .nanoseconds = 40'000'000};
+constexpr trial_options patient = {.cpus = {}, .nanoseconds = 40'000'000, .patience = 4'000'000'000};
+
+// A thread of a machine on which a batch's usual time is over before anything has run.
+void slow_to_begin(worker& w) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (w.in->stopped()) return;
+    w.counts.rounds += 100;
+    w.counts.fresh += 100;
+    w.counts.transitions += 100;
+}
 
 using store_code_function = void (*)(code_buffer&, location, std::size_t);
 using store_flag_function = void (*)(code_buffer&, location, bool);
@@ -64,7 +79,8 @@ class mutation : public testing::Test {
         }
         return found;
     }
-    static trial_result run(const test_case& t, const architecture& isa) {
+    // Of the CPUs that there are; patient, since others may have those.
+    static trial_result run(const test_case& t, const architecture& isa, trial_options options) {
         std::vector<unsigned> cpus;
         cpu_set_t allowed;
         sched_getaffinity(0, sizeof allowed, &allowed);
@@ -73,7 +89,9 @@ class mutation : public testing::Test {
         while (cpus.size() < t.form->programs.size()) cpus.push_back(cpus[0]);  // in turn, as well as it goes
         test parts = t.parts();
         parts.isa = &isa;
-        return run_trial(parts, {.cpus = cpus, .nanoseconds = 40'000'000, .seed = 1});
+        options.cpus = cpus;
+        options.seed = 1;
+        return run_trial(parts, options);
     }
 };
 
@@ -84,12 +102,22 @@ TEST_F(mutation, code_that_never_changes_is_never_fresh) {
         ASSERT_NE(t.form, nullptr);
         architecture isa = t.on->isa;
         isa.store_code = no_store_of_code;
-        const trial_result r = run(t, isa);
+        const trial_result r = run(t, isa, brief);
         ASSERT_EQ(r.error, nullptr) << r.error;
         EXPECT_GT(r.counts.rounds, 0u) << t.name;
         EXPECT_EQ(r.counts.fresh, 0u) << t.name;
         EXPECT_EQ(r.counts.transitions, 0u) << t.name;
     }
+}
+
+TEST_F(mutation, a_batch_grows_to_what_a_slow_machine_needs) {
+    const test_case t = find_test("MP.RF");
+    ASSERT_NE(t.form, nullptr);
+    trial_options options = patient;
+    options.replace_executor = slow_to_begin;
+    const trial_result r = run(t, t.on->isa, options);
+    ASSERT_EQ(r.error, nullptr) << r.error;
+    EXPECT_GT(r.counts.fresh, 0u) << r.batches << " batches";
 }
 
 class mutation_of : public mutation, public testing::WithParamInterface<mutant> {};
@@ -101,10 +129,10 @@ TEST_P(mutation_of, shows_in_the_shape) {
     architecture isa = t.on->isa;
     if (m.store_code != nullptr) isa.store_code = m.store_code;
     if (m.store_flag != nullptr) isa.store_flag = m.store_flag;
-    const trial_result broken = run(t, isa);
+    const trial_result broken = run(t, isa, patient);
     ASSERT_EQ(broken.error, nullptr) << broken.error;
     EXPECT_GT(broken.counts.seen(m.shows), 0u) << t.name << ", rounds " << broken.counts.rounds;
-    const trial_result whole = run(t, t.on->isa);
+    const trial_result whole = run(t, t.on->isa, patient);
     ASSERT_EQ(whole.error, nullptr) << whole.error;
     // Two that pass each other by is what SB.RF is about.
     if (std::string_view(m.shape) != "SB.RF") {
