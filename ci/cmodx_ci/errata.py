@@ -21,7 +21,6 @@ from typing import Any
 
 from . import tree
 from .digest import Run
-from .fault import UsageFault
 from .fields import Key, check_table, is_text, is_texts, read_toml, text
 
 _commit = re.compile(r"[0-9a-f]{7,40}(\^|\.\.[0-9a-f]{7,40})?")

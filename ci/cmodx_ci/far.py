@@ -5,16 +5,16 @@ xdist copies a folder to each host; this makes that folder, a checkout without i
 the reports of their items.
 """
 
+import contextlib
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from . import results, tree
+from . import results, scratch, tree
 from .fault import HarnessFault, UsageFault
 
 # What the folder is called there.
@@ -60,9 +60,9 @@ def folder_of(config: pytest.Config) -> Path:
     if not getattr(config, "workerinput", {}).get(_far):
         return Path(config.getoption("cmodx_results"))
     if not hasattr(config, "cmodx_folder"):
-        made = tempfile.TemporaryDirectory(prefix="cmodx.")
-        config.add_cleanup(made.cleanup)
-        config.cmodx_folder = Path(made.name)
+        with contextlib.ExitStack() as stack:
+            config.cmodx_folder = stack.enter_context(scratch.folder("far"))
+            config.add_cleanup(stack.pop_all().close)
     return config.cmodx_folder
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import tree
+from . import scratch, tree
 from .fault import HarnessFault, UsageFault
 from .machines import Machine
 
@@ -103,8 +103,8 @@ class _Said(logging.Handler):
 def _tidy() -> Iterator[None]:
     """labgrid leaves a temporary folder for each attempt to connect: here they go with this one."""
     before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="cmodx-labgrid.", ignore_cleanup_errors=True) as folder:
-        tempfile.tempdir = folder
+    with scratch.folder("labgrid") as folder:
+        tempfile.tempdir = str(folder)
         try:
             yield
         finally:

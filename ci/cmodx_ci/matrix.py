@@ -8,13 +8,14 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
-from . import expected, far, fault, labgrid_source, plugin, report, report_command, results, resume, subjects, table, tree
+from . import (
+    expected, far, fault, labgrid_source, plugin, report, report_command, results, resume, scratch, subjects, table, tree,
+)  # fmt: skip
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
 from .machines import Machine, select
@@ -266,7 +267,7 @@ def run(arguments: list[str]) -> int:
         root = tree.root
         if any(far.is_far(specification) for specification in options.tx):
             presets = sorted({machine.preset for machine in machines})
-            root = far.staged(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cmodx."))), presets)
+            root = far.staged(stack.enter_context(scratch.folder("staged")), presets)
         targets = [f"{m.path}::{m.name}" if m.kind == "labgrid" else str(root / "ci/machines" / m.path.name) for m in machines]
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # standard output is for results
         code = int(pytest.main([*_pytest_arguments(options, rest, folder, root), *targets], plugins=[outcomes]))

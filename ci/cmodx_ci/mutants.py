@@ -13,7 +13,6 @@ from pathlib import Path
 from . import fault, scratch, tree
 from .fault import HarnessFault, UsageFault
 
-_jobs = "1"
 _limit_s = 1800
 
 
@@ -74,7 +73,7 @@ class _Refused(HarnessFault):
 def _build(target: str, root: Path) -> None:
     if not target:
         return
-    for argv in (["cmake", "--preset", "native"], ["cmake", "--build", "build/native", "-j", _jobs, "--target", target]):
+    for argv in (["cmake", "--preset", "native"], ["cmake", "--build", "build/native", "--target", target]):
         ended = _run(argv, root)
         if ended.returncode != 0:
             refused = "error: static assertion failed" in ended.stdout

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from . import scratch
 from .fault import HarnessFault
 
 connect_s = 10  # to a host that does not answer
@@ -115,7 +116,7 @@ class Session(contextlib.AbstractContextManager):
         self._said = self._stack.enter_context(tempfile.TemporaryFile())
         if self._share:
             # One connection for everything. The path of a socket has to be short, hence not below the run's folder.
-            folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="cmodx-ssh."))
+            folder = self._stack.enter_context(scratch.folder("ssh"))
             self._words[1:1] = ["-o", "ControlMaster=auto", "-o", f"ControlPath={folder}/control"]
         try:
             self._keeper = subprocess.Popen(
