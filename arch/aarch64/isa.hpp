@@ -85,7 +85,7 @@ struct isa {
         system_call(code, 226);
     }
 
-    static constexpr void trap(code_buffer& code) { append(code, udf(0)); }
+    static constexpr void trap(code_buffer& code) { append(code, brk(0)); }
 
     static constexpr void again(code_buffer& code, std::size_t begin, std::uint8_t flags, std::uint8_t values,
                                 std::uint8_t codes) {

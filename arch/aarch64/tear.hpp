@@ -28,8 +28,9 @@ inline constexpr tear_target tear_targets[] = {
 };
 
 inline constexpr fetch_promise fetch_promises[] = {
-    {"", 4,
-     "DDI0487 B2.2.5 \"Concurrent modification and execution of instructions\": one instruction, of the listed ones"},
+    {"", 0,
+     "DDI0487 B2.2.5 \"Concurrent modification and execution of instructions\" lists what may be exchanged while it "
+     "runs, and neither MOVZ nor MOVK"},
 };
 
 }  // namespace cmodx::target

@@ -19,9 +19,9 @@ inline constexpr tear_target tear_targets[] = {
 };
 
 inline constexpr fetch_promise fetch_promises[] = {
-    {"", 4,
-     "DDI0406C A3.5.4 \"Concurrent modification and execution of instructions\": one A32 instruction, of the listed "
-     "ones"},
+    {"", 0,
+     "DDI0406C A3.5.4 \"Concurrent modification and execution of instructions\" lists what may be exchanged while it "
+     "runs, and not MOVW"},
 };
 
 }  // namespace cmodx::target
