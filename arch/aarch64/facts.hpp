@@ -43,6 +43,9 @@ void collect_facts(Add&& add) {
     add("dline", line[ctr >> 16 & 15]);
     add("iline", line[ctr & 15]);
     add("l1ip", l1ip[ctr >> 14 & 3]);
+    // FEAT_ExS or not, exceptions synchronize the context: SCTLR_EL1.EIS and EOS are set by Linux (6.12,
+    // arch/arm64/include/asm/sysreg.h, INIT_SCTLR_EL1_MMU_ON) and by boot/start.S.
+    add("exs", "0");
 }
 
 }  // namespace cmodx::target

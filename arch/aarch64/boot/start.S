@@ -49,6 +49,8 @@ enable:
     mrs     x0, sctlr_el1
     mov     x1, #(1 | 1 << 2 | 1 << 12)         // M, C, I
     orr     x0, x0, x1
+    orr     x0, x0, #(1 << 22)                  // EIS and EOS: exceptions synchronize the context,
+    orr     x0, x0, #(1 << 11)                  // with FEAT_ExS, too
     bic     x0, x0, #(1 << 19)                  // WXN
     bic     x0, x0, #(1 << 1)                   // A: the compiler may use unaligned accesses
     msr     sctlr_el1, x0
