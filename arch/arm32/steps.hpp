@@ -40,11 +40,11 @@ constexpr void addr(code_buffer& code, location x) {
 // getpid(): a system call that does nothing but enter the kernel and return; its result is not an error's.
 constexpr void trivial_system_call(code_buffer& code, location) { append(code, movw(r7, 20), svc(0)); }
 
-// A cache operation by address on all lines of the range: every 16 bytes, as no line is shorter.
-template <unsigned Crm, unsigned Opc2>
+// An operation by address on all of the range: every 16 bytes, as no line of a cache is shorter.
+template <unsigned Crm, unsigned Opc2, unsigned Stride = 16>
 constexpr void each_line(code_buffer& code, location x) {
-    append(code, load(r0, field::begin, x), load(r1, field::end, x), bic(r0, r0, immediate{15}));
-    append(code, mcr15(0, r0, 7, Crm, Opc2), add(r0, r0, immediate{16}), cmp(r0, r1), b(-12, cond::lo));
+    append(code, load(r0, field::begin, x), load(r1, field::end, x), bic(r0, r0, immediate{Stride - 1}));
+    append(code, mcr15(0, r0, 7, Crm, Opc2), add(r0, r0, immediate{Stride}), cmp(r0, r1), b(-12, cond::lo));
 }
 
 // An operation that takes no address.
@@ -87,7 +87,7 @@ inline constexpr step steps[] = {
     {"icialluis", "Invalidates all instruction caches and branch predictors of the inner shareable domain.", "privileged", operation<7, 1, 0>},
     {"bpiall", "Invalidates this CPU's branch predictors.", "privileged", operation<7, 5, 6>},
     {"bpiallis", "Invalidates all branch predictors of the inner shareable domain.", "privileged", operation<7, 1, 6>},
-    {"bpimva", "Invalidates the branch predictors, line by line.", "privileged", each_line<5, 7>},
+    {"bpimva", "Invalidates the branch predictors, by the address of each instruction.", "privileged", each_line<5, 7, 2>},
     {"tlbi", "Invalidates the translations of the range by whatever ASID, for the inner shareable domain (TLBIMVAAIS).", "privileged", tlbi},
     {"ipi", "Interrupts every other CPU, which synchronizes its context, and waits until all have.", "privileged", ipi},
 };
