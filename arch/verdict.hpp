@@ -42,6 +42,10 @@ constexpr bool inside_aligned(const question& q, unsigned block) {
     return start + q.patch_size <= block;
 }
 
+// Whether a store of one of the threads modifies the code: what the kernel copies for somebody may come in pieces, and
+// so may come what another process writes.
+constexpr bool by_one_store(const question& q) { return q.path != mapping::poke && q.path != mapping::process; }
+
 // Whether the facts are known to satisfy `when`, such as "idc=1,dic=1" or "exs!=1"; what is unknown differs from all.
 constexpr bool known(std::string_view when, std::span<const fact> facts) {
     while (!when.empty()) {
@@ -163,7 +167,10 @@ class timeline {
         if (any(second.unless, from + 1, to, basis::inferred)) return false;
         if (events_[from].thread == events_[to].thread)
             return second.after == 0 || any(second.after, from + 1, to, weakest);
-        return released(from, first, weakest) && acquired(to, weakest);
+        // What is fetched after every other thread was synchronized, before the hand-over, is fetched anew; a load that
+        // sees the hand-over comes after that, too.
+        const bool fetched_anew = is(from, effect::sync_others, weakest) && is(to, effect::fetch, weakest);
+        return released(from, first, weakest) && (fetched_anew || acquired(to, weakest));
     }
 
     // Before the hand-over: what the executor saw says that this had happened.
@@ -185,8 +192,9 @@ class timeline {
         const std::size_t begin = handed_over_ + 2;
         if (any(effect::loads_done, begin, at, weakest)) return true;
         for (std::size_t i = begin; i < at; ++i)
-            if (is(i, effect::branch, weakest) && any(effect::sync, i + 1, at + 1, weakest)) return true;
-        if (rules_.sync_waits && any(effect::sync | effect::forget, begin, at + 1, weakest)) return true;
+            if (is(i, effect::branch, weakest) && any(effect::sync | effect::forget_here, i + 1, at + 1, weakest))
+                return true;
+        if (rules_.sync_waits && any(effect::sync, begin, at + 1, weakest)) return true;
         if (is(at, effect::clean, weakest)) return any(effect::order_clean, begin, at, weakest);
         // The code that reads the data does not depend on the flag, but where it is may.
         const effects orders =

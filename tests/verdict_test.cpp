@@ -26,6 +26,49 @@ TEST(verdict_arm32, the_executor_may_flush) {
     EXPECT_EQ(answer(arm32::rules, {.writer = "", .executor = "ctrl-cacheflush"}), allowed);
 }
 
+TEST(verdict_arm32, idc_and_dic_each_spare_half_of_the_maintenance) {
+    const auto under = [](std::string_view writer, const facts& machine) {
+        return answer(arm32::rules, {.writer = writer, .executor = "ctrl-isb", .machine = machine});
+    };
+    EXPECT_EQ(under("dsb-icimvau-bpimva-dsb", idc0_dic0), allowed);
+    EXPECT_EQ(under("dsb-icimvau-bpimva-dsb", idc1_dic0), forbidden);
+    EXPECT_EQ(under("dccmvau-dsb", idc1_dic0), allowed);
+    EXPECT_EQ(under("dccmvau-dsb", {{"idc", "0"}, {"dic", "1"}}), forbidden);
+}
+
+TEST(verdict, who_was_synchronized_before_the_hand_over_needs_no_order_after_it) {
+    EXPECT_EQ(answer(riscv64::rules, {.writer = "membarrier"}), forbidden);
+    EXPECT_EQ(answer(aarch64::rules, {.writer = "dc.cvau-dsb.ish-ic.ivau-dsb.ish-membarrier"}), forbidden);
+    EXPECT_EQ(answer(arm32::rules, {.writer = "cacheflush-membarrier"}), forbidden);
+    EXPECT_EQ(answer(aarch64::rules, {.writer = maintain, .executor = "isb"}), allowed)
+        << "its own synchronization may come before the load of the flag";
+    EXPECT_EQ(answer(aarch64::rules, {.between = relation::load_to_fetch, .writer = "membarrier"}), allowed);
+}
+
+TEST(verdict, what_is_written_or_loaded_in_pieces_may_be_torn) {
+    for (const mapping path : {mapping::poke, mapping::process}) {
+        const ask a = {.path = path, .seen = witness::torn};
+        ask on_amd = a;
+        on_amd.machine = amd;
+        EXPECT_NE(answer(x86_64::rules, on_amd), forbidden);
+        ask on_ziccif = a;
+        on_ziccif.machine = ziccif;
+        EXPECT_NE(answer(riscv64::rules, on_ziccif), forbidden);
+    }
+    ask literal = {.between = relation::data,
+                   .writer = "fence.w.w",
+                   .executor = "fence.rw.rw",
+                   .site = "literal",
+                   .seen = witness::torn};
+    EXPECT_EQ(answer(riscv64::rules, literal), forbidden);
+    literal.at = {64, 2};
+    EXPECT_EQ(answer(riscv64::rules, literal), allowed);
+    literal.writer = literal.executor = "";
+    EXPECT_EQ(answer(x86_64::rules, literal), allowed);
+    literal.at = {};
+    EXPECT_EQ(answer(x86_64::rules, literal), forbidden);
+}
+
 TEST(verdict_x86_64, without_a_vendor_both_must_forbid) {
     const auto same = [](std::string_view writer, const facts& f) {
         return answer(x86_64::rules, {.between = relation::same_thread, .writer = writer, .machine = f});
@@ -124,6 +167,26 @@ TEST(verdict_riscv64, a_moved_thread_loses_its_fence_i) {
     EXPECT_EQ(same("prctl.icache-fence.i-migrate"), forbidden);
     EXPECT_EQ(same("flush_icache-migrate"), forbidden);
     EXPECT_EQ(same("flush_icache.local-migrate"), allowed);
+    EXPECT_EQ(same("fence.i-prctl.icache-migrate"), forbidden);
+    EXPECT_EQ(same("fence.i-migrate-prctl.icache"), allowed) << "the kernel promises for later moves only";
+    EXPECT_EQ(same("clear_cache-migrate"), forbidden);
+}
+
+TEST(verdict_riscv64, who_asks_others_for_fence_i_executes_a_fence_before) {
+    const auto to = [](std::string_view writer, std::string_view executor) {
+        return answer(riscv64::rules, {.writer = writer, .executor = executor});
+    };
+    EXPECT_EQ(to("rfence.i", "ctrl"), allowed);
+    EXPECT_EQ(to("rfence.i-fence.w.w", "ctrl"), allowed);
+    EXPECT_EQ(to("fence.w.w-rfence.i", "ctrl"), forbidden);
+    EXPECT_EQ(to("sfence.vma", "ctrl-fence.i"), allowed) << "it orders stores before translations, not before stores";
+}
+
+TEST(verdict_riscv64, what_fence_i_does_to_earlier_fetches_depends_on_the_edition) {
+    ask a = {.between = relation::same_location, .seen = witness::new_then_old, .exclusive = false};
+    EXPECT_EQ(answer(riscv64::rules, a), allowed);
+    a.executor = "fence.i";
+    EXPECT_EQ(answer(riscv64::rules, a), unspecified);
 }
 
 TEST(verdict_riscv64, clear_cache_reaches_other_threads_in_practice_only) {

@@ -113,6 +113,12 @@ inline constexpr chain retranslated{store,
                                     predicted,
                                     {.what = sync | sync_others, .after = complete},
                                     executed};
+inline constexpr chain maintained_idc{store,
+                                      {.what = invalidate, .after = stores_done, .published = complete},
+                                      predicted,
+                                      {.what = sync | sync_others, .after = complete},
+                                      executed};
+inline constexpr chain maintained_dic{store, cleaned, {.what = sync | sync_others, .after = complete}, executed};
 inline constexpr chain maintained_idc_dic{store, {.what = sync | sync_others, .after = stores_done}, executed};
 inline constexpr chain read_in_order{store, {.what = fetch}};
 // Each thread's context was synchronized after the maintenance and before the second store.
@@ -170,6 +176,13 @@ inline constexpr statement statements[] = {
     {.between = handed_over, .seen = not_new, .when = "idc=1,dic=1", .found = detail::maintained_idc_dic,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
      .reason = "with IDC=1 and DIC=1 no maintenance is needed: the store was complete, then the context synchronized"},
+    {.between = handed_over, .seen = not_new, .when = "idc=1", .found = detail::maintained_idc,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
+     .reason = "with IDC=1 no clean is needed: complete, then invalidated with the branch predictors, then the context "
+               "synchronized"},
+    {.between = handed_over, .seen = not_new, .when = "dic=1", .found = detail::maintained_dic,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = synchronization,
+     .reason = "with DIC=1 no invalidation is needed: cleaned, completed, then the context synchronized"},
 
     {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first),
      .found = detail::written_in_order,

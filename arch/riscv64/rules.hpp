@@ -42,7 +42,7 @@ inline constexpr action actions[] = {
      .source = linux_flush, .paths = one_process},
     {"flush_icache.local", {effect::sync}, basis::kernel_abi, linux_flush},
     {"prctl.icache", {effect::follows}, basis::kernel_abi, linux_cmodx},
-    {"sfence.vma", {effect::order_stores, effect::forget_here}},
+    {"sfence.vma", {effect::forget_here}},  // orders stores before translations, not before stores
     {.step = "rfence.i", .does = {effect::sync_others}, .strength = basis::kernel_abi, .source = sbi},
     // A FENCE before the interrupt is sent; FENCE.I in the handler.
     {"ipi", {effect::order_stores, effect::sync_others}},
@@ -59,7 +59,7 @@ inline constexpr action actions[] = {
     {"paged_in", {effect::order_stores, effect::sync}, basis::kernel_impl, linux_pte},
     // For the calling thread by its definition; for the others because it is that system call in practice.
     {"clear_cache", {effect::sync}, basis::kernel_abi, clear_cache_manual},
-    {.step = "clear_cache", .does = {effect::order_stores, effect::sync_others}, .strength = basis::inferred,
+    {.step = "clear_cache", .does = {effect::order_stores, effect::sync_others | effect::follows}, .strength = basis::inferred,
      .source = clear_cache_manual, .paths = one_process},
     {"migrate", {effect::moved}},
     {"syscall", {}},
@@ -72,26 +72,37 @@ namespace detail {
 using namespace effect;
 
 inline constexpr need store{.what = modify, .published = order_stores};
-inline constexpr chain synchronized{store, {.what = sync | sync_others}, {.what = fetch, .unless = moved}};
-inline constexpr chain by_turns_synchronized{store, {.what = sync_others}, {.what = sync}, {.what = fetch}};
+inline constexpr need executed{.what = fetch, .unless = moved};
+inline constexpr chain synchronized{store, {.what = sync}, executed};
+// Who asks other harts for FENCE.I has to execute a FENCE before.
+inline constexpr need requested{.what = sync_others, .after = order_stores};
+inline constexpr chain synchronized_by_others{store, requested, executed};
+inline constexpr chain by_turns_synchronized{store, requested, {.what = sync}, {.what = fetch}};
 // The store is that to the page tables. FENCE.I besides: the manual orders translations by SFENCE.VMA, not fetches.
 inline constexpr chain retranslated{store, {.what = forget}, {.what = sync}, {.what = fetch}};
-inline constexpr chain followed{store, {.what = sync}, {.what = fetch}};
+// The setting is made before the thread is moved: before FENCE.I, or after it.
+inline constexpr chain followed{store, {.what = sync}, {.what = follows}, {.what = moved}, {.what = fetch}};
+inline constexpr chain set_and_followed{store, {.what = follows}, {.what = sync}, {.what = moved}, {.what = fetch}};
 // Asked for before the fork.
 inline constexpr chain inherited{need{.what = follows}, {.what = copied}, {.what = sync}, {.what = fetch}};
 inline constexpr chain written_in_order{store, {.what = fetch, .after = never}};
 inline constexpr chain read_in_order{store, {.what = fetch}};
-inline constexpr chain synchronized_between{store, {.what = sync_others}, {.what = publish}};
+inline constexpr chain fetched_in_order{need{.what = observe}, {.what = sync}, {.what = fetch}};
+inline constexpr chain synchronized_between{store, requested, {.what = publish}};
 
 // Ziccif: an instruction that does not span an aligned 4-byte boundary is fetched whole (M = 4 with compressed code).
 // Short instructions must not be joined to a longer one; a longer may give way to shorter ones.
-constexpr bool fetched_whole(const question& q) { return inside_aligned(q, 4) && q.site != "join"; }
+constexpr bool fetched_whole(const question& q) { return by_one_store(q) && inside_aligned(q, 4) && q.site != "join"; }
+constexpr bool is_split(const question& q) { return !inside_aligned(q, 4); }
 constexpr bool joins(const question& q) { return q.site == "join" && races(q); }
 
 }  // namespace detail
 
 // clang-format off
 inline constexpr statement statements[] = {
+    {.between = set_of(relation::data), .seen = broken, .holds = detail::is_split,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = memory_model,
+     .reason = "what is modified is data, and not aligned: its load may be split"},
     {.between = set_of(relation::data), .seen = broken, .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = memory_model, .reason = "an aligned word is loaded whole"},
     {.between = set_of(relation::data), .found = detail::read_in_order,
@@ -135,13 +146,21 @@ inline constexpr statement statements[] = {
      .found = detail::synchronized,
      .ruling = verdict::forbidden, .strength = basis::arch_text, .source = zifencei,
      .reason = "the executing hart performed FENCE.I after the store had become visible to it"},
+    {.between = set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch, relation::concurrent),
+     .seen = not_new,
+     .found = detail::synchronized_by_others,
+     .ruling = verdict::forbidden, .strength = basis::arch_text, .source = zifencei,
+     .reason = "the store was ordered before the request upon which the executing hart performed FENCE.I"},
     {.between = set_of(relation::same_thread), .seen = not_new, .with = effect::copied, .found = detail::inherited,
      .ruling = verdict::forbidden, .strength = basis::kernel_impl, .source = linux_cmodx,
      .reason = "the child has the setting of its parent, whose memory it copied: the kernel performs FENCE.I for it"},
     // A thread that Linux moves is synchronized anew if it asked for that, or if all harts were to be.
     {.between = set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch), .seen = not_new,
-     .with = effect::follows,
      .found = detail::followed,
+     .ruling = verdict::forbidden, .strength = basis::kernel_abi, .source = linux_cmodx,
+     .reason = "the thread performed FENCE.I, and the kernel does so wherever it moves the thread to"},
+    {.between = set_of(relation::same_thread, relation::cross_thread, relation::load_to_fetch), .seen = not_new,
+     .found = detail::set_and_followed,
      .ruling = verdict::forbidden, .strength = basis::kernel_abi, .source = linux_cmodx,
      .reason = "the thread performed FENCE.I, and the kernel does so wherever it moves the thread to"},
     {.seen = set_of(witness::never_new), .when = "ziccid=1",
@@ -157,16 +176,20 @@ inline constexpr statement statements[] = {
      .reason = "fetches of a hart are in program order, and the two stores were ordered"},
     {.between = set_of(relation::two_locations), .seen = set_of(witness::second_first),
      .found = detail::synchronized_between,
-     .ruling = verdict::forbidden, .strength = basis::inferred, .source = linux_flush,
+     .ruling = verdict::forbidden, .strength = basis::inferred, .source = zifencei,
      .reason = "every hart performed FENCE.I between the two modifications"},
     {.between = set_of(relation::same_location), .seen = set_of(witness::new_then_older),
      .found = detail::synchronized_between,
-     .ruling = verdict::forbidden, .strength = basis::inferred, .source = linux_flush,
+     .ruling = verdict::forbidden, .strength = basis::inferred, .source = zifencei,
      .reason = "every hart performed FENCE.I between the two modifications"},
+    {.between = set_of(relation::same_location, relation::two_locations),
+     .seen = went_back | set_of(witness::second_first), .found = detail::fetched_in_order,
+     .ruling = verdict::unspecified, .strength = basis::arch_text, .source = zifencei,
+     .reason = "that FENCE.I orders the fetches before it, too, is said by the manual since September 2026 only"},
     {.between = set_of(relation::same_location, relation::two_locations),
      .seen = went_back | set_of(witness::second_first),
      .ruling = verdict::allowed, .strength = basis::arch_text, .source = zifencei,
-     .reason = "fetches are ordered by FENCE.I alone"},
+     .reason = "nothing orders the two fetches"},
 
     {.between = set_of(relation::third_party, relation::fetch_to_load, relation::fetch_to_data),
      .ruling = verdict::unspecified, .strength = basis::inferred, .source = zifencei,

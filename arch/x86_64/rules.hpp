@@ -87,13 +87,17 @@ inline constexpr chain retranslated{{{modify}, {.what = forget}, {fetch}}};  // 
 inline constexpr chain behind_breakpoint{{{guarded}, {sync_others}}};
 inline constexpr chain written_in_order{{{modify}, {sync_others}, {publish}}};
 
-constexpr bool in_quadword(const question& q) { return inside_aligned(q, 8); }
+constexpr bool in_quadword(const question& q) { return by_one_store(q) && inside_aligned(q, 8); }
+constexpr bool is_split(const question& q) { return !inside_aligned(q, 8); }
 constexpr bool merges(const question& q) { return q.site == "merge"; }
 
 }  // namespace detail
 
 // clang-format off
 inline constexpr statement statements[] = {
+    {.between = set_of(relation::data), .seen = broken, .holds = detail::is_split,
+     .ruling = verdict::allowed, .strength = basis::arch_text, .source = memory_ordering,
+     .reason = "what is modified is data, and not inside one aligned quadword: its load may be split"},
     {.between = set_of(relation::data), .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = memory_ordering,
      .reason = "an aligned word is loaded whole, stores are seen in program order, and loads are made in it"},

@@ -50,7 +50,8 @@ struct breakpoint {
     static constexpr std::string_view needs = "linux";
     static constexpr relation between = relation::concurrent;
     static constexpr relation protocols = relation::two_locations;  // which are those with steps of the writer alone
-    static constexpr implied_step implied[] = {{"breakpoint", 0, implied_step::place::first}};
+    static constexpr implied_step implied[] = {
+        {Three ? "breakpoint" : "breakpoint.one", 0, implied_step::place::first}};
     static constexpr witness seeks[] = {witness::torn, witness::fault};
     static constexpr mapping paths[] = {mapping::same};
     static constexpr unsigned cpus = 2;
