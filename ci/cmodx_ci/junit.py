@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adds up JUnit files: what ci/test says in its last line."""
+"""Adds up JUnit files: what ci/test says in its last line. A check that cannot be made is a failure."""
 
 import sys
 import xml.etree.ElementTree as tree
+from collections import Counter
 from pathlib import Path
 
 passed, failed, skipped = "passed", "failed", "skipped"
@@ -11,36 +12,33 @@ passed, failed, skipped = "passed", "failed", "skipped"
 def outcome(case: tree.Element) -> str:
     if case.find("failure") is not None or case.find("error") is not None:
         return failed
-    # CTest marks what could not be started by `status` as well.
-    if case.get("status") == "fail":
+    skip = case.find("skipped")
+    # CTest calls skipped also what it could not start; a test that skips itself does so by a property SKIP_…
+    if case.get("status") == "notrun" and (skip is None or not skip.get("message", "").startswith("SKIP_")):
         return failed
-    if case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
+    if skip is not None or case.get("status") == "disabled":
         return skipped
     return passed
 
 
-def count(paths: list[Path]) -> dict[str, int]:
-    """How many of each; a file that cannot be read is one failure, since its tests are lost."""
-    counts = {passed: 0, failed: 0, skipped: 0}
-    for path in paths:
-        try:
-            cases = list(tree.parse(path).getroot().iter("testcase"))
-        except (OSError, tree.ParseError) as error:
-            print(f"{path}: {error}", file=sys.stderr)
-            counts[failed] += 1
-            continue
-        for case in cases:
-            counts[outcome(case)] += 1
+def count(path: Path, code: int) -> Counter[str]:
+    """How many of each, of a command that left with this exit code. One failure besides if that says more than the
+    file does: one that cannot be read has lost its tests."""
+    try:
+        counts = Counter(map(outcome, tree.parse(path).getroot().iter("testcase")))
+    except (OSError, tree.ParseError) as error:
+        print(f"{path}: {error}", file=sys.stderr)
+        return Counter({failed: 1})
+    if code and not counts[failed]:
+        print(f"{path}: no failure, and exit code {code}", file=sys.stderr)
+        counts[failed] = 1
     return counts
 
 
-def names(path: Path, which: str) -> list[str]:
-    return [case.get("name", "?") for case in tree.parse(path).getroot().iter("testcase") if outcome(case) == which]
-
-
 def main() -> int:
-    """junit PASSED FAILED FILE… : adds the counts of checks that write no JUnit, prints, 1 if any failed."""
-    counts = count([Path(name) for name in sys.argv[3:]])
+    """junit PASSED FAILED [FILE CODE]… : adds the counts of checks that write no JUnit, prints, 1 if any failed."""
+    pairs = zip(sys.argv[3::2], sys.argv[4::2], strict=True)
+    counts = sum((count(Path(name), int(code)) for name, code in pairs), Counter())
     counts[passed] += int(sys.argv[1])
     counts[failed] += int(sys.argv[2])
     print(f"skipped: {counts[skipped]}")

@@ -3,8 +3,10 @@
 
 import contextlib
 import os
+import subprocess
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -93,11 +95,33 @@ def test_junit(tmp_path):
     path = tmp_path / "a.xml"
     path.write_text(
         "<testsuites><testsuite><testcase name='a'/><testcase name='b'><failure/></testcase>"
-        "<testcase name='c'><error/></testcase><testcase name='d'><skipped/></testcase>"
-        "<testcase name='e' status='run'/><testcase name='f' status='fail'/></testsuite></testsuites>"
+        "<testcase name='c'><error/></testcase><testcase name='d'><skipped/></testcase></testsuite></testsuites>"
     )
-    assert junit.count([path]) == {"passed": 2, "failed": 3, "skipped": 1}
-    assert junit.count([tmp_path / "lost.xml"])["failed"] == 1
+    assert junit.count(path, 1) == Counter(passed=1, failed=2, skipped=1)
+    assert junit.count(tmp_path / "lost.xml", 0) == Counter(failed=1)
+
+
+def ctest(folder, lines):
+    (folder / "CTestTestfile.cmake").write_text(lines)
+    argv = ["ctest", "--no-tests=error", "--output-junit", folder / "out.xml"]
+    code = subprocess.run(argv, cwd=folder, capture_output=True, check=False).returncode
+    return junit.count(folder / "out.xml", code)
+
+
+def test_what_ctest_cannot_run_has_failed(tmp_path):
+    assert ctest(tmp_path, "") == Counter(failed=1)
+    skips = "set_tests_properties(d PROPERTIES SKIP_RETURN_CODE 1)\nset_tests_properties(e PROPERTIES DISABLED 1)\n"
+    tests = {"a": "true", "b": "false", "c": "/no/such", "d": "false", "e": "false"}
+    lines = "".join(f"add_test({name} {command})\n" for name, command in tests.items())
+    assert ctest(tmp_path, lines + skips) == Counter(passed=1, failed=2, skipped=2)
+
+
+def test_an_exit_code_counts_where_the_file_has_no_failure(tmp_path):
+    """pytest's 5: it has found no test."""
+    (tmp_path / "test_none.py").touch()
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={tmp_path}/out.xml", tmp_path]
+    code = subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False).returncode
+    assert junit.count(tmp_path / "out.xml", code) == Counter(failed=1)
 
 
 def run_of(machine, architecture, **k):
