@@ -14,6 +14,12 @@ _image = "debian:12"
 _weekly = "17 4 * * 0"
 # Emulation of a guest's kernel takes more than the first part of ci/setup.
 _setup = {"native": "user", "user": "user", "system": "system", "bare": "system"}
+# Results say which commit they are of, and errata go by its history. Without git, the checkout would be no repository.
+_checkout = """\
+      - run: apt-get update && apt-get install -y --no-install-recommends ca-certificates git
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0"""
 # What puts the suite on trial and takes too long for every change: the part of ci/setup, and the command.
 _trials = {
     "mutants": ("user", "ci/mutants"),
@@ -46,7 +52,7 @@ def github(machines: list[Machine]) -> str:
         include:
 {rows(chosen)}
     steps:
-      - uses: actions/checkout@v4
+{_checkout}
       - run: ci/setup ${{{{ matrix.setup }}}}
       - run: ci/matrix ${{{{ matrix.machine }}}} --budget {budget} --junit-xml build/junit.xml
       - uses: actions/upload-artifact@v4
@@ -66,7 +72,7 @@ def github(machines: list[Machine]) -> str:
     container: {_image}
     timeout-minutes: 120
     steps:
-      - uses: actions/checkout@v4
+{_checkout}
       - run: ci/setup {setup}
       - run: {command}
 """
@@ -91,7 +97,7 @@ jobs:
     container: {_image}
     timeout-minutes: 120
     steps:
-      - uses: actions/checkout@v4
+{_checkout}
       - run: ci/test
 {trials}\
 {job("quick", "github.event_name != 'schedule'", "quick", [m for m in machines if m.default])}\
@@ -143,6 +149,8 @@ def gitlab(machines: list[Machine]) -> str:
 default:
   image: {_image}
   timeout: 2h
+variables:
+  GIT_DEPTH: 0  # errata go by the history of commits
 
 test:
   rules:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipes for CI services: current, well formed, and a job for every machine that a hosted runner can have."""
 
+import re
+import shutil
 import subprocess
 
 import pytest
@@ -33,10 +35,27 @@ def test_every_machine_has_a_job(job, only_default):
 
 def test_only_entry_points_of_the_project_are_called():
     hub, lab = (yaml.safe_load(text) for text in recipes.recipes().values())
-    commands = [step["run"] for job in hub["jobs"].values() for step in job["steps"] if "run" in step]
+    commands = [step["run"] for job in hub["jobs"].values() for step in job["steps"][2:] if "run" in step]
     commands += [line for job in lab.values() for line in job.get("script", [])]
     for command in commands:
         assert (tree.root / command.split()[0]).is_file(), command
+
+
+def test_every_job_has_the_history():
+    """Of a checkout without git there is no commit, and of a shallow one nothing that an erratum speaks of."""
+    hub, lab = (yaml.safe_load(text) for text in recipes.recipes().values())
+    for job in hub["jobs"].values():
+        assert job["steps"][0]["run"].split()[-1] == "git"
+        assert job["steps"][1] == {"uses": "actions/checkout@v4", "with": {"fetch-depth": 0}}
+    assert lab["variables"] == {"GIT_DEPTH": 0}
+
+
+@pytest.mark.parametrize("program", ["git", "cmake", "ninja", "ccache", "clang-format", "shellcheck", "valgrind", "ssh"])
+def test_setup_installs_what_the_tools_call(program):
+    text = (tree.root / "ci" / "setup").read_text(encoding="utf-8")
+    packages = re.search(r"^packages=\(\n(.*?)^\)", text, re.S | re.M)[1].split()
+    owner = subprocess.run(["dpkg-query", "-S", shutil.which(program)], capture_output=True, text=True, check=True)
+    assert owner.stdout.partition(":")[0] in packages
 
 
 def test_check_and_write(checkout):
