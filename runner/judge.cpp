@@ -26,11 +26,20 @@ bool is_forbidden(const counted_witness& w) {
     return w.ruled.ruling.ruling == verdict::forbidden && gates(w.ruled.ruling.strength);
 }
 
+// What is asked of the kernel is the evidence of such a test; of others it is code that was modified.
+bool asks_the_kernel(const test_case& t) {
+    return t.form->seeks[0] == witness::wrong_errno || t.form->seeks[0] == witness::exposed;
+}
+
+// Whether what the machine refuses was not refused from the start: memory can run out in the midst of a run.
+bool has_begun(const test_case& t, const trial_result& r) {
+    return r.batches != 0 && (asks_the_kernel(t) ? r.counts.rounds : r.counts.writes) != 0;
+}
+
 // Why a run without one forbidden witness proves nothing; empty when it does prove something.
 std::string vacuity(const test_case& t, const trial_result& r) {
     if (r.counts.rounds == 0) return "vacuous: the site was never run";
-    if (t.form->seeks[0] == witness::wrong_errno || t.form->seeks[0] == witness::exposed)
-        return {};  // what was asked of the kernel is the evidence
+    if (asks_the_kernel(t)) return {};
     if (r.counts.writes == 0) return "vacuous: the site was never modified";
     if (r.counts.fresh == 0) return "vacuous: no generation was read without a system call before it";
     if (r.counts.transitions == 0) return "vacuous: only one generation of the code was ever seen";
@@ -106,16 +115,16 @@ judged judge_trial(const test_case& t, const std::vector<ruled_witness>& rulings
     if (r.error != nullptr) {
         j.is = status::error;
         j.reason = r.error;
-    } else if (r.refused != nullptr) {
-        j.is = status::skip;
-        j.reason = r.refused;
+    } else if (r.counts.failed_calls != 0) {
+        j.is = status::error;  // what was seen was not seen under the protocol that is judged
+        j.reason = "a system call of the protocol failed";
     } else if (worst != nullptr) {
         j.is = status::fail;
         j.reason = fmt::format("{} seen {} of {} times, and it is forbidden",
                                witness_names[static_cast<std::size_t>(worst->ruled.what)], worst->k, worst->n);
-    } else if (r.counts.failed_calls != 0) {
-        j.is = status::error;
-        j.reason = "a system call of the protocol failed";
+    } else if (r.refused != nullptr) {
+        j.is = has_begun(t, r) ? status::error : status::skip;
+        j.reason = r.refused;
     } else if (shown) {
         j.is = status::seen;
         if (!looks) j.reason = "forbidden, on a basis that does not gate";

@@ -64,5 +64,47 @@ TEST(judge, a_test_shows_what_is_not_forbidden_by_any_witness) {
     EXPECT_EQ(status_on("intel"), status::seen);
 }
 
+// A thousand rounds of a test whose protocol suffices, in which its witness was seen so often.
+struct judged_run {
+    explicit judged_run(std::string_view name, std::uint64_t seen = 0) {
+        EXPECT_FALSE(parse_name(*find_architecture("x86_64"), name, t));
+        r.batches = 4;
+        r.counts.rounds = r.counts.fresh = r.counts.writes = r.counts.transitions = 1000;
+        r.counts.count[static_cast<std::size_t>(outcome_of(t.form->seeks[0]))] = seen;
+    }
+    status is() const { return judge_trial(t, rule(t, {}), r).is; }
+
+    test_case t;
+    trial_result r;
+};
+
+TEST(judge, what_is_forbidden_and_seen_is_not_skipped) {
+    judged_run seen("MP.RF+imm+same+po+ctrl-iret", 1);
+    EXPECT_EQ(seen.is(), status::fail);
+    seen.r.refused = "memory could not be mapped";
+    EXPECT_EQ(seen.is(), status::fail);
+}
+
+TEST(judge, what_is_refused_in_the_midst_of_a_run_is_an_error) {
+    for (const char* name : {"MP.RF+imm+same+po+ctrl-iret", "Exec+imm+same+po"}) {
+        judged_run begun(name);
+        begun.r.refused = "memory could not be mapped";
+        EXPECT_EQ(begun.is(), status::error) << name;
+        begun.r.batches = 0;  // in its first call a script may have run the code before it asks
+        EXPECT_EQ(begun.is(), status::skip) << name;
+    }
+    judged_run never_modified("MP.RF+imm+same+po+ctrl-iret");
+    never_modified.r.refused = "the subject refuses";
+    never_modified.r.counts.writes = 0;
+    EXPECT_EQ(never_modified.is(), status::skip);
+}
+
+TEST(judge, nothing_is_held_against_a_protocol_whose_call_failed) {
+    judged_run without_a_step("MP.RF+imm+same+membarrier+ctrl", 1);
+    EXPECT_EQ(without_a_step.is(), status::fail);
+    without_a_step.r.counts.failed_calls = 1;
+    EXPECT_EQ(without_a_step.is(), status::error);
+}
+
 }  // namespace
 }  // namespace cmodx

@@ -265,7 +265,7 @@ void script::trial(const test& t, const trial_options& options) {
         if (spent() && result_->batches != 0) break;
         random_ = random_source(seeds.next());
         once();
-        ++result_->batches;
+        result_->batches += result_->refused == nullptr;
         if (options.enough != 0 && counts_->seen(t.form->seeks[0]) >= options.enough) break;
     }
     const platform::switches after = platform::context_switches();
