@@ -18,7 +18,7 @@ from .results import Document
 from .shards import Part, Shard
 
 list_limit_s = 60.0
-# A runner ends a test that hangs by itself; this is for a machine that hangs as a whole.
+# A runner ends a test that hangs by itself, and ci/guest a guest; this is for a machine that hangs as a whole.
 stall_s = 60.0
 stall_budgets = 20.0
 
@@ -52,14 +52,15 @@ def listed(command: list[str]) -> list[dict[str, Any]]:
 def _watch(lines: Path, machine: Machine, limit_s: float) -> Callable[[], str | None]:
     """Says that the run stalled once its JSON Lines have not grown for too long."""
     scale = max(1.0, machine.time_scale)
-    state = {"size": -1, "since": time.monotonic(), "limit": limit_s * scale}
+    start_s = machine.guest.start_s if machine.guest else 0.0
+    state = {"size": -1, "since": time.monotonic(), "limit": start_s + limit_s * scale}
 
     def stalled() -> str | None:
         size = lines.stat().st_size if lines.exists() else 0
         now = time.monotonic()
         if size != state["size"]:
             if size and state["size"] <= 0:
-                state["limit"] += stall_budgets * _budget_s(lines) * scale
+                state["limit"] += stall_budgets * _budget_s(lines) * scale - start_s
             state["size"], state["since"] = size, now
         quiet = now - state["since"]
         return f"no result for {quiet:.0f} s, killed" if quiet > state["limit"] else None

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Stands in for an emulator with a guest in it: KERNEL INITRD CONSOLE CHANNEL HOW. Takes the suite and its arguments
-out of the initramfs, as a kernel would, and lets them end as HOW says: well, panic, hang, killed, mute, oom."""
+out of the initramfs, as a kernel would, and lets them end as HOW says: well, panic, hang, killed, mute, asleep, oom."""
 
 import json
 import os
@@ -36,6 +36,8 @@ with Path(console).open("a") as text:
     if how == "mute":
         print("[    1.000000] Kernel panic - not syncing: No working init found.", file=text)
         sys.exit(0)
+if how == "asleep":
+    time.sleep(60)
 with tempfile.TemporaryDirectory() as work:
     suite = Path(work) / "init"
     suite.write_bytes(files["init"])

@@ -76,6 +76,15 @@ def test_a_guest_that_never_starts(checkout, more, code, says):
     assert done.returncode == code and says in done.stdout
 
 
+@pytest.mark.parametrize(("more", "code"), [("", 3), ("probe = true", 77)])
+def test_a_guest_that_says_nothing_is_ended_by_its_own_watchdog(checkout, more, code):
+    """Which has the console, and knows a probe; the machine's has more patience."""
+    machine(checkout, "asleep", "start_s = 2", more)
+    done = checkout.matrix("--", "--cmodx-stall", "0.5")
+    assert done.returncode == code and "the guest hung: no first result within 2 s" in done.stdout
+    assert "line 59" in (checkout.root / "build/results/latest/guest.log").read_text()
+
+
 def test_a_run_is_resumed(checkout, tmp_path):
     path = machine(checkout, "panic")
     output = tmp_path / "out.json"
