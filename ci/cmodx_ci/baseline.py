@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from . import changes, diff_text, digest, expected, fault, output, sources, tree
-from .diff import Parser, guarded
+from .entry import Parser, guarded
 from .digest import Run
 from .fault import UsageFault
 from .wording import number_of, plain
@@ -52,7 +52,7 @@ def refused(run: Run, known: list[expected.Line]) -> str | None:
 
 
 def run(arguments: list[str]) -> int:
-    parser = Parser(prog="ci/baseline", description=_description, allow_abbrev=False)
+    parser = Parser("ci/baseline", _description)
     parser.add_argument("action", choices=("update", "check"), help="check: only say what would change")
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--results", metavar="FOLDER", default=str(tree.results), help="default: this checkout's")

@@ -2,11 +2,9 @@
 """ci/diff: what differs between two runs, two machines, a run and a baseline."""
 
 import argparse
-import gc
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +15,8 @@ from rich.text import Text
 
 from . import by_shape, changes, diff_text, fault, output, sources
 from .changes import Difference, regressions
-from .fault import HarnessFault, UsageFault
+from .entry import Parser, guarded
+from .fault import UsageFault
 from .wording import number_of, plain
 
 _description = """Says what differs between A and B: the environment first, then test by test. Each of them is a
@@ -34,15 +33,8 @@ _styles = {
 }
 
 
-class Parser(argparse.ArgumentParser):
-    """Every fault of the arguments as one line."""
-
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see {self.prog} --help")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="ci/diff", description=_description, allow_abbrev=False)
+    parser = Parser("ci/diff", _description)
     parser.add_argument("a", metavar="A", help="what was before")
     parser.add_argument("b", metavar="B", help="what is now")
     parser.add_argument("--by", choices=("test", "shape"), default="test",
@@ -158,27 +150,6 @@ def run(arguments: list[str]) -> int:
 
         output.put(options.output, diff_page.page(difference))
     return fault.violations if any(c.kind in regressions for c in difference.changes) else fault.conformant
-
-
-def guarded(name: str, run: Callable[[list[str]], int]) -> int:
-    """Runs an entry point: every fault is one line and its exit code."""
-    gc.disable()  # millions of small objects, no circles, and the end of the process soon
-    try:
-        code = run(sys.argv[1:])
-        sys.stdout.flush()
-        return code
-    except UsageFault as problem:
-        print(f"{name}: {problem}", file=sys.stderr)
-        return fault.usage
-    except HarnessFault as problem:
-        print(f"{name}: {problem}", file=sys.stderr)
-        return fault.harness_failed
-    except BrokenPipeError:
-        sys.stderr.close()
-        return fault.harness_failed
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        return fault.harness_failed
 
 
 def main() -> NoReturn:

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """ci/discover: writes the file that CTest includes, one test for every test that a binary lists."""
 
-import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from . import campaign, expected, fault, subjects, tree
+from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 from .machines import read_machine
 
@@ -76,13 +75,8 @@ def write(path: Path, text: str) -> None:
         raise UsageFault(f"cannot write {path}: {error.strerror}") from None
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see ci/discover --help")
-
-
-def run(arguments: list[str]) -> None:
-    parser = _Parser(prog="ci/discover", description=__doc__, allow_abbrev=False)
+def run(arguments: list[str]) -> int:
+    parser = Parser("ci/discover", __doc__)
     parser.add_argument("--machine", required=True, metavar="NAME", help="a file in ci/machines/")
     parser.add_argument("--output", required=True, metavar="FILE")
     parser.add_argument("command", nargs="+", metavar="-- EMULATOR… BINARY")
@@ -96,15 +90,8 @@ def run(arguments: list[str]) -> None:
                 raise HarnessFault(f"{command[-1]} list --json: test {test['name']} has no '{key}'")
     scale = [] if machine.time_scale == 1 else ["--time-scale", f"{machine.time_scale:g}"]
     write(Path(options.output), include_file(tests, command, scale, expected.lines_of(machine.name)))
+    return fault.conformant
 
 
 def main() -> int:
-    try:
-        run(sys.argv[1:])
-    except UsageFault as problem:
-        print(f"ci/discover: {problem}", file=sys.stderr)
-        return fault.usage
-    except HarnessFault as problem:
-        print(f"ci/discover: {problem}", file=sys.stderr)
-        return fault.harness_failed
-    return fault.conformant
+    return guarded("ci/discover", run)

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from . import expected, fault, output, sources, tree
-from .diff import Parser, guarded
+from .entry import Parser, guarded
 from .digest import Run
 from .expected import Line
 from .fault import UsageFault
@@ -96,7 +96,7 @@ def updated(
 
 
 def run(arguments: list[str]) -> int:
-    parser = Parser(prog="ci/expect", description=_description, allow_abbrev=False)
+    parser = Parser("ci/expect", _description)
     parser.add_argument("action", choices=("update", "check"), help="check: only show the change")
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--reason", help="one sentence for new lines: whose defect it is")

@@ -2,15 +2,14 @@
 """ci/fuzz [SECONDS] [PARSER…]: every parser of the binary fed by coverage (libFuzzer, with sanitizers), so many seconds
 each, from the words in tests/corpus/. What breaks one is printed as a line for that file."""
 
-import argparse
 import concurrent.futures
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 from . import fault, scratch, tree
+from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 
 _program = tree.build / "native" / "tests" / "cmodx_fuzz"
@@ -90,40 +89,32 @@ def fuzz(parser: str, seconds: float, keep: bool) -> tuple[bool, str]:
         return True, f"{parser:<10} held: {counted[1]} inputs, {covered[-1]} places covered"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see ci/fuzz --help")
-
-
-def main() -> int:
-    options = _Parser(prog="ci/fuzz", description=__doc__, allow_abbrev=False)
+def run(arguments: list[str]) -> int:
+    options = Parser("ci/fuzz", __doc__)
     options.add_argument("seconds", nargs="?", type=float, default=60.0, help="of each parser (60)")
     options.add_argument("parsers", nargs="*", metavar="PARSER")
     options.add_argument("--keep", action="store_true", help="add what reaches more to tests/corpus/")
-    try:
-        given = options.parse_args()
-        if not 0 < given.seconds <= 86400:
-            raise UsageFault(f"'{given.seconds:g}' is no time; accepted: seconds, at most a day")
-        for argv in (["cmake", "--preset", "native"], ["cmake", "--build", "--preset", "native", "--target", "cmodx_fuzzer"]):
-            built = subprocess.run(argv, cwd=tree.root, capture_output=True, text=True, check=False)
-            if built.returncode != 0:
-                raise HarnessFault(f"{' '.join(argv)}: {(built.stdout + built.stderr)[-600:]}")
-        known = subprocess.run([str(_program), "list"], capture_output=True, text=True, check=False).stdout.split()
-        if missing := [name for name in known if not (_corpus / name).exists()]:
-            raise HarnessFault(f"tests/corpus/ has nothing for {', '.join(missing)}")
-        if unknown := set(given.parsers) - set(known):
-            raise UsageFault(f"no parser is called {', '.join(sorted(unknown))}; accepted: {', '.join(known)}")
-        good = True
-        with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            runs = [pool.submit(fuzz, name, given.seconds, given.keep) for name in given.parsers or known]
-            for run in runs:
-                held, line = run.result()
-                good &= held
-                print(line, flush=True)
-    except UsageFault as problem:
-        print(f"ci/fuzz: {problem}", file=sys.stderr)
-        return fault.usage
-    except (HarnessFault, OSError, subprocess.SubprocessError) as problem:
-        print(f"ci/fuzz: {problem}", file=sys.stderr)
-        return fault.harness_failed
+    given = options.parse_args(arguments)
+    if not 0 < given.seconds <= 86400:
+        raise UsageFault(f"'{given.seconds:g}' is no time; accepted: seconds, at most a day")
+    for argv in (["cmake", "--preset", "native"], ["cmake", "--build", "--preset", "native", "--target", "cmodx_fuzzer"]):
+        built = subprocess.run(argv, cwd=tree.root, capture_output=True, text=True, check=False)
+        if built.returncode != 0:
+            raise HarnessFault(f"{' '.join(argv)}: {(built.stdout + built.stderr)[-600:]}")
+    known = subprocess.run([str(_program), "list"], capture_output=True, text=True, check=False).stdout.split()
+    if missing := [name for name in known if not (_corpus / name).exists()]:
+        raise HarnessFault(f"tests/corpus/ has nothing for {', '.join(missing)}")
+    if unknown := set(given.parsers) - set(known):
+        raise UsageFault(f"no parser is called {', '.join(sorted(unknown))}; accepted: {', '.join(known)}")
+    good = True
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        runs = [pool.submit(fuzz, name, given.seconds, given.keep) for name in given.parsers or known]
+        for run in runs:
+            held, line = run.result()
+            good &= held
+            print(line, flush=True)
     return fault.conformant if good else fault.violations
+
+
+def main() -> int:
+    return guarded("ci/fuzz", run)

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import console, fault, initramfs, process, results, scratch, subjects, tree
+from .entry import guarded
 from .fault import HarnessFault, UsageFault
 from .machines import Machine, read_machine
 
@@ -264,21 +265,18 @@ def _broken(
     return fault.violations
 
 
+def command(arguments: list[str]) -> int:
+    if len(arguments) < 2:
+        raise UsageFault("accepted: MACHINE-FILE BINARY [ARGUMENT…]")
+    machine, binary, words = read_machine(Path(arguments[0])), Path(arguments[1]), arguments[2:]
+    if machine.guest is None:
+        raise UsageFault(f"{machine.path}: key 'kind' is '{machine.kind}'; accepted: system, bare")
+    native = _native(binary)
+    if words[:1] == ["list"] and native.exists():
+        return subprocess.run([native, *words, *_of(machine)], check=False).returncode
+    return run(machine, binary, words)
+
+
 def main() -> int:
     """ci/guest MACHINE-FILE BINARY [ARGUMENT…]"""
-    try:
-        if len(sys.argv) < 3:
-            raise UsageFault("accepted: MACHINE-FILE BINARY [ARGUMENT…]")
-        machine, binary, words = read_machine(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3:]
-        if machine.guest is None:
-            raise UsageFault(f"{machine.path}: key 'kind' is '{machine.kind}'; accepted: system, bare")
-        native = _native(binary)
-        if words[:1] == ["list"] and native.exists():
-            return subprocess.run([native, *words, *_of(machine)], check=False).returncode
-        return run(machine, binary, words)
-    except UsageFault as problem:
-        print(f"ci/guest: {problem}", file=sys.stderr)
-        return fault.usage
-    except (HarnessFault, OSError) as problem:
-        print(f"ci/guest: {problem}", file=sys.stderr)
-        return fault.harness_failed
+    return guarded("ci/guest", command)

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """ci/lint [FILE…]: clang-tidy (.clang-tidy) and cppcheck (.cppcheck) on the C++ of the native build, or on some of its files."""
 
-import argparse
 import concurrent.futures
 import functools
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from . import fault, tree
+from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 
 _native = tree.build / "native"
@@ -64,19 +63,11 @@ def lint(files: list[Path]) -> bool:
     return good
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see ci/lint --help")
+def run(arguments: list[str]) -> int:
+    parser = Parser("ci/lint", __doc__)
+    parser.add_argument("files", nargs="*", metavar="FILE")
+    return fault.conformant if lint(chosen(parser.parse_args(arguments).files)) else fault.violations
 
 
 def main() -> int:
-    parser = _Parser(prog="ci/lint", description=__doc__, allow_abbrev=False)
-    parser.add_argument("files", nargs="*", metavar="FILE")
-    try:
-        return fault.conformant if lint(chosen(parser.parse_args().files)) else fault.violations
-    except UsageFault as problem:
-        print(f"ci/lint: {problem}", file=sys.stderr)
-        return fault.usage
-    except (HarnessFault, OSError) as problem:
-        print(f"ci/lint: {problem}", file=sys.stderr)
-        return fault.harness_failed
+    return guarded("ci/lint", run)

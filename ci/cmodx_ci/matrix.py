@@ -16,6 +16,7 @@ import pytest
 from . import (
     expected, far, fault, labgrid_source, plugin, report, report_command, results, resume, scratch, subjects, table, tree,
 )  # fmt: skip
+from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 from .judge import Judgement, judge
 from .machines import Machine, select
@@ -31,13 +32,8 @@ Exit codes: 0 conformant, known failures included; 1 a violation, an unexpected 
 kept_options = {"machines": [], "budget": "quick", "test": [], "shards": 1, "subject": [], "labgrid": None}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see ci/matrix --help")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="ci/matrix", description=_description, allow_abbrev=False)
+    parser = Parser("ci/matrix", _description)
     parser.add_argument("machines", nargs="*", metavar="MACHINE-GLOB", help="names of files in ci/machines/")
     parser.add_argument("--budget", help="quick (default), default, soak, or a duration such as 500ms")
     parser.add_argument("--seed", type=int, help="of all choices at random; printed, and drawn if not given")
@@ -290,14 +286,4 @@ def run(arguments: list[str]) -> int:
 
 
 def main() -> int:
-    try:
-        return run(sys.argv[1:])
-    except UsageFault as problem:
-        print(f"ci/matrix: {problem}", file=sys.stderr)
-        return fault.usage
-    except HarnessFault as problem:
-        print(f"ci/matrix: {problem}", file=sys.stderr)
-        return fault.harness_failed
-    except KeyboardInterrupt:
-        print("ci/matrix: interrupted", file=sys.stderr)
-        return fault.harness_failed
+    return guarded("ci/matrix", run)

@@ -2,15 +2,14 @@
 """ci/mutants [GLOB…]: the tests on trial. Puts known bugs back into a copy of the tree, one at a time (ci/mutants.toml),
 and the tests that should notice have to fail; on the tree as it is they have to pass."""
 
-import argparse
 import subprocess
-import sys
 import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from . import fault, scratch, tree
+from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 
 _limit_s = 1800
@@ -106,24 +105,16 @@ def try_mutants(mutants: list[Mutant], root: Path) -> int:
     return survivors
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see ci/mutants --help")
+def run(arguments: list[str]) -> int:
+    parser = Parser("ci/mutants", __doc__)
+    parser.add_argument("globs", nargs="*", metavar="GLOB", help="of mutants' names")
+    globs = parser.parse_args(arguments).globs
+    mutants = [m for m in read_mutants() if not globs or any(fnmatchcase(m.name, glob) for glob in globs)]
+    if not mutants:
+        raise UsageFault(f"no mutant is called so; there are: {', '.join(m.name for m in read_mutants())}")
+    with scratch.folder("mutants") as folder:
+        return fault.violations if try_mutants(mutants, folder) else fault.conformant
 
 
 def main() -> int:
-    parser = _Parser(prog="ci/mutants", description=__doc__, allow_abbrev=False)
-    parser.add_argument("globs", nargs="*", metavar="GLOB", help="of mutants' names")
-    try:
-        globs = parser.parse_args().globs
-        mutants = [m for m in read_mutants() if not globs or any(fnmatchcase(m.name, glob) for glob in globs)]
-        if not mutants:
-            raise UsageFault(f"no mutant is called so; there are: {', '.join(m.name for m in read_mutants())}")
-        with scratch.folder("mutants") as folder:
-            return fault.violations if try_mutants(mutants, folder) else fault.conformant
-    except UsageFault as problem:
-        print(f"ci/mutants: {problem}", file=sys.stderr)
-        return fault.usage
-    except (HarnessFault, OSError, subprocess.SubprocessError) as problem:
-        print(f"ci/mutants: {problem}", file=sys.stderr)
-        return fault.harness_failed
+    return guarded("ci/mutants", run)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """ci/recipes: writes what GitHub's and GitLab's CI run, a job a machine, from ci/machines/."""
 
-import argparse
 import sys
 from pathlib import Path
 
 from . import fault, tree
-from .fault import UsageFault
+from .entry import Parser, guarded
 from .machines import Machine, machine_paths, read_machine
 
 _written = "Written by ci/recipes from ci/machines/: change the machines, or ci/cmodx_ci/recipes.py, and call it."
@@ -182,25 +181,20 @@ def stale() -> list[Path]:
     return [path for path, wanted in recipes().items() if text(path) != wanted]
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see ci/recipes --help")
+def run(arguments: list[str]) -> int:
+    parser = Parser("ci/recipes", __doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if a file is not current")
+    options = parser.parse_args(arguments)
+    old = stale()
+    for path in old:
+        if options.check:
+            print(f"ci/recipes: {path.relative_to(tree.root)} is not current: call ci/recipes", file=sys.stderr)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(recipes()[path], encoding="utf-8")
+            print(path.relative_to(tree.root))
+    return fault.violations if options.check and old else fault.conformant
 
 
 def main() -> int:
-    parser = _Parser(prog="ci/recipes", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--check", action="store_true", help="write nothing; 1 if a file is not current")
-    try:
-        options = parser.parse_args()
-        old = stale()
-        for path in old:
-            if options.check:
-                print(f"ci/recipes: {path.relative_to(tree.root)} is not current: call ci/recipes", file=sys.stderr)
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(recipes()[path], encoding="utf-8")
-                print(path.relative_to(tree.root))
-    except UsageFault as problem:
-        print(f"ci/recipes: {problem}", file=sys.stderr)
-        return fault.usage
-    return fault.violations if options.check and old else fault.conformant
+    return guarded("ci/recipes", run)

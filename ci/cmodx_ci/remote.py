@@ -6,7 +6,6 @@ more than the test in flight, and nothing has to be fetched afterwards.
 """
 
 import contextlib
-import json
 import os
 import resource
 import signal
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import fault, labgrid_source, results, ssh
+from .entry import guarded
 from .fault import HarnessFault, UsageFault
 from .machines import Machine, fill_words, read_machine
 
@@ -117,27 +117,20 @@ def _interrupted(number: int, _: object) -> None:
     raise HarnessFault(f"ended by {signal.Signals(number).name}")
 
 
+def command(words: list[str]) -> int:
+    target = words.pop(0).partition("=")[2] if words and words[0].startswith("--target=") else None
+    if len(words) < 2:
+        raise UsageFault("accepted: MACHINE-FILE BINARY [ARGUMENT…]")
+    path = Path(words[0])
+    machine = labgrid_source.machine(path, target) if target else read_machine(path)
+    taken_apart(words[2:])  # a fault of the user's is said before anybody is connected to
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
+    with opened(machine) as session:
+        code = run(session, machine.launch, words[1], words[2:])
+    return _end_like(code)
+
+
 def main() -> int:
     """ci/remote MACHINE-FILE BINARY [ARGUMENT…], or with --target=NAME before a labgrid environment."""
-    try:
-        words = sys.argv[1:]
-        target = words.pop(0).partition("=")[2] if words and words[0].startswith("--target=") else None
-        if len(words) < 2:
-            raise UsageFault("accepted: MACHINE-FILE BINARY [ARGUMENT…]")
-        path = Path(words[0])
-        machine = labgrid_source.machine(path, target) if target else read_machine(path)
-        taken_apart(words[2:])  # a fault of the user's is said before anybody is connected to
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupted)
-        with opened(machine) as session:
-            code = run(session, machine.launch, words[1], words[2:])
-        return _end_like(code)
-    except UsageFault as problem:
-        print(f"ci/remote: {problem}", file=sys.stderr)
-        return fault.usage
-    except (HarnessFault, ssh.Unreachable) as problem:
-        print(f"ci/remote: {problem}", file=sys.stderr)
-        return fault.harness_failed
-    except json.JSONDecodeError as error:
-        print(f"ci/remote: no JSON: {error}", file=sys.stderr)
-        return fault.harness_failed
+    return guarded("ci/remote", command)

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from . import fault, formats, measurements, output, report_page, sources, view
-from .diff import Parser, guarded
+from .entry import Parser, guarded
 from .fault import UsageFault
 from .wording import plain
 
@@ -17,7 +17,7 @@ _by_name = {".html": "html", ".xml": "junit", ".md": "markdown", ".ktap": "ktap"
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="ci/report", description=_description, allow_abbrev=False)
+    parser = Parser("ci/report", _description)
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
     parser.add_argument("--format", choices=sorted(_by_name.values()),

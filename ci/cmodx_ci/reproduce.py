@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from . import console, fault, initramfs, machines, process, scratch, tree
+from .entry import guarded
 from .fault import HarnessFault, UsageFault
 
 limit_s = 300.0
@@ -72,20 +73,17 @@ def varied(name: str, values: list[str], work: Path) -> machines.Machine:
     return machines.read_machine(path)
 
 
+def command(arguments: list[str]) -> int:
+    if len(arguments) < 2:
+        raise UsageFault("accepted: MACHINE PROGRAM.c [VALUE=TEXT…]")
+    with scratch.folder("reproduce") as folder:
+        machine = varied(arguments[0], arguments[2:], folder)
+        absent = machine.absent()
+        if absent:
+            print(f"ci/reproduce: {machine.name} is absent: {absent}", file=sys.stderr)
+            return fault.nothing_to_run
+        return run(machine, Path(arguments[1]), folder)
+
+
 def main() -> int:
-    try:
-        if len(sys.argv) < 3:
-            raise UsageFault("accepted: MACHINE PROGRAM.c [VALUE=TEXT…]")
-        with scratch.folder("reproduce") as folder:
-            machine = varied(sys.argv[1], sys.argv[3:], folder)
-            absent = machine.absent()
-            if absent:
-                print(f"ci/reproduce: {machine.name} is absent: {absent}", file=sys.stderr)
-                return fault.nothing_to_run
-            return run(machine, Path(sys.argv[2]), folder)
-    except UsageFault as problem:
-        print(f"ci/reproduce: {problem}", file=sys.stderr)
-        return fault.usage
-    except (HarnessFault, OSError, subprocess.TimeoutExpired) as problem:
-        print(f"ci/reproduce: {problem}", file=sys.stderr)
-        return fault.harness_failed
+    return guarded("ci/reproduce", command)

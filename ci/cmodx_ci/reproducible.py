@@ -2,15 +2,14 @@
 """ci/reproducible [PRESET…]: builds what is checked out twice, in different folders and without the compiler
 cache, and compares the binaries byte by byte."""
 
-import argparse
 import hashlib
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from . import fault, scratch, tree
-from .fault import HarnessFault, UsageFault
+from .entry import Parser, guarded
+from .fault import HarnessFault
 
 _jobs = str(len(os.sched_getaffinity(0)))
 
@@ -48,20 +47,12 @@ def same(preset: str) -> bool:
     return not differ
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see ci/reproducible --help")
+def run(arguments: list[str]) -> int:
+    parser = Parser("ci/reproducible", __doc__)
+    parser.add_argument("presets", nargs="*", metavar="PRESET", help="native if not given")
+    presets = parser.parse_args(arguments).presets or ["native"]
+    return fault.conformant if all([same(preset) for preset in presets]) else fault.violations
 
 
 def main() -> int:
-    parser = _Parser(prog="ci/reproducible", description=__doc__, allow_abbrev=False)
-    parser.add_argument("presets", nargs="*", metavar="PRESET", help="native if not given")
-    try:
-        presets = parser.parse_args().presets or ["native"]
-        return fault.conformant if all([same(preset) for preset in presets]) else fault.violations
-    except UsageFault as problem:
-        print(f"ci/reproducible: {problem}", file=sys.stderr)
-        return fault.usage
-    except (HarnessFault, OSError) as problem:
-        print(f"ci/reproducible: {problem}", file=sys.stderr)
-        return fault.harness_failed
+    return guarded("ci/reproducible", run)

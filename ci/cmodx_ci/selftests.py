@@ -3,17 +3,15 @@
 is a default one, each of which has to come to its one right end; in guests of the newest QEMU also while the clock
 jumps, while CPUs come and go, and with system calls denied."""
 
-import argparse
 import json
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import expected, fault, guest, matrix, process, reproduce, results, scratch, soak, tree
-from .fault import HarnessFault, UsageFault
+from .entry import Parser, guarded
 from .machines import Machine, read_machine, select
 
 _limit_s = 1200.0
@@ -117,36 +115,28 @@ def trouble(machine: Machine, makes: Trouble, work: Path) -> bool:
     return _judged(machine.name, makes.name, document, said)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see ci/selftests --help")
+def run(arguments: list[str]) -> int:
+    parser = Parser("ci/selftests", __doc__)
+    parser.add_argument("globs", nargs="*", metavar="MACHINE-GLOB")
+    parser.add_argument("--no-build", action="store_true", help="take the binaries in build/ as they are")
+    options = parser.parse_args(arguments)
+    machines = [m for m in select(options.globs) if not m.bare]
+    if not options.no_build:
+        matrix.build([read_machine(tree.machines / "native.toml"), *machines])
+    good, some = True, False
+    for machine in machines:
+        if (absent := machine.absent()) is not None:
+            print(f"{machine.name:<28}absent: {absent}", flush=True)
+            continue
+        some = True
+        good &= selftests(machine)
+        for makes in troubles.get(machine.name, ()):
+            with scratch.folder("trouble") as folder:
+                good &= trouble(machine, makes, folder)
+    if not some:
+        return fault.nothing_to_run
+    return fault.conformant if good else fault.violations
 
 
 def main() -> int:
-    parser = _Parser(prog="ci/selftests", description=__doc__, allow_abbrev=False)
-    parser.add_argument("globs", nargs="*", metavar="MACHINE-GLOB")
-    parser.add_argument("--no-build", action="store_true", help="take the binaries in build/ as they are")
-    try:
-        options = parser.parse_args()
-        machines = [m for m in select(options.globs) if not m.bare]
-        if not options.no_build:
-            matrix.build([read_machine(tree.machines / "native.toml"), *machines])
-        good, some = True, False
-        for machine in machines:
-            if (absent := machine.absent()) is not None:
-                print(f"{machine.name:<28}absent: {absent}", flush=True)
-                continue
-            some = True
-            good &= selftests(machine)
-            for makes in troubles.get(machine.name, ()):
-                with scratch.folder("trouble") as folder:
-                    good &= trouble(machine, makes, folder)
-        if not some:
-            return fault.nothing_to_run
-    except UsageFault as problem:
-        print(f"ci/selftests: {problem}", file=sys.stderr)
-        return fault.usage
-    except (HarnessFault, OSError, subprocess.SubprocessError) as problem:
-        print(f"ci/selftests: {problem}", file=sys.stderr)
-        return fault.harness_failed
-    return fault.conformant if good else fault.violations
+    return guarded("ci/selftests", run)

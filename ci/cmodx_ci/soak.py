@@ -5,6 +5,7 @@ pass with another seed, and says how many observations were made and which tests
 
 import argparse
 import datetime
+import functools
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import campaign, expected, fault, scratch, tree
+from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 from .machines import Machine, read_machine
 
@@ -115,13 +117,8 @@ def stable(machine: Machine, binary: Path, repetitions: int, globs: list[str], b
     return [line for line in lines if line.split(": ")[0] not in shown], len(names)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UsageFault(f"{message}; see {self.prog} --help")
-
-
 def _parser(name: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"ci/{name}", description=__doc__, allow_abbrev=False)
+    parser = Parser(f"ci/{name}", __doc__)
     parser.add_argument("--machine", default="native", help="a file in ci/machines/")
     parser.add_argument("--binary", type=Path, help="instead of the one in build/")
     return parser
@@ -162,11 +159,4 @@ def _run(name: str, arguments: list[str]) -> int:
 
 
 def main(name: str) -> int:
-    try:
-        return _run(name, sys.argv[1:])
-    except UsageFault as problem:
-        print(f"ci/{name}: {problem}", file=sys.stderr)
-        return fault.usage
-    except (HarnessFault, OSError) as problem:
-        print(f"ci/{name}: {problem}", file=sys.stderr)
-        return fault.harness_failed
+    return guarded(f"ci/{name}", functools.partial(_run, name))

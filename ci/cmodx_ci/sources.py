@@ -8,6 +8,7 @@
     HEAD~3:native                        one of them
 """
 
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -32,6 +33,7 @@ def of(name: str, void: "errata.Errata | None" = None) -> Runs:
 
 
 def collect(names: Iterable[str], void: "errata.Errata | None" = None) -> Runs:
+    gc.disable()  # millions of small objects, no circles, and the end of the process soon
     void = errata.read() if void is None else void
     found: Runs = {}
     paths: list[Path] = []

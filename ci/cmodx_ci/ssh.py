@@ -39,7 +39,7 @@ _put = 'cat >"$1" && chmod 700 "$1"'
 _refusals = ("Permission denied", "Host key verification failed", "Too many authentication")
 
 
-class Unreachable(Exception):
+class Unreachable(HarnessFault):
     """The host does not answer; one line that says why."""
 
 
