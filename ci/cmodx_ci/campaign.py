@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One machine's run of the suite: from the launch to a document in the folder of the run."""
 
+import functools
 import json
+import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -11,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from . import process, results, resume, tree
+from .digest import Run
 from .fault import HarnessFault, UsageFault, harness_failed
-from .machines import Machine
+from .machines import Machine, read_machine
 from .process import Ended
 from .results import Document
 from .shards import Part, Shard
+from .subjects import subject_of
 
 list_limit_s = 60.0
 # A runner ends a test that hangs by itself, and ci/guest a guest; this is for a machine that hangs as a whole.
@@ -34,6 +39,31 @@ class Order:
 
 def binary_of(machine: Machine, part: Part = Shard()) -> Path:
     return tree.binary(machine.preset).with_name(part.target(machine))
+
+
+@functools.cache
+def _machine(name: str) -> Machine | None:
+    path = tree.machines / f"{Path(name).name}.toml"
+    return read_machine(path) if path.is_file() else None
+
+
+def reproduce(run: Run, test: str, machine: Machine | None = None, part: Part | None = None) -> str:
+    """The command line that runs one test again as this run did; to be read by a person. `machine`: the one of the
+    run's name if it is not given; `part`: what the test belongs to, if it is known."""
+    machine = machine or _machine(run.machine)
+    values = {key: found[0] for key, found in run.environment.items() if len(found) == 1}
+    options = ["--budget", values.get("budget", "default")]
+    options += ["--seed", values["seed"]] if "seed" in values else []
+    if machine and not part and subject_of(test):
+        return shlex.join(["ci/matrix", machine.name, "--subject", "*", "--test", test, *options])
+    options += ["--time-scale", values["time_scale"]] if values.get("time_scale", "1") != "1" else []
+    argv = ["cmodx"]
+    if machine:
+        binary = os.path.relpath(binary_of(machine, part or Shard()), tree.root)
+        named = machine.path.parent == tree.machines
+        argv = ["ci/launch", machine.name, binary] if named else machine.command(binary)
+    inside = f"{tree.root}{os.sep}"
+    return shlex.join(word.removeprefix(inside) for word in [*argv, "run", test, *options])
 
 
 def listed(command: list[str]) -> list[dict[str, Any]]:

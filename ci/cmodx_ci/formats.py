@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as tree
 from collections.abc import Callable, Iterator
 
-from . import view
+from . import campaign, view
 from .changes import of_count
 from .diff_text import escaped
 from .digest import Result
@@ -29,7 +29,7 @@ def _rows(column: Column) -> Iterator[tuple[str, Result, Mark]]:
 
 def _why(column: Column, name: str, result: Result) -> str:
     broken = [f"{w.witness} {of_count(w)}; {w.ruling.basis}: {w.ruling.source}" for w in result.witnesses if w.violates]
-    return "; ".join([*broken, *filter(None, [result.reason]), f"again: {view.reproduce(column.run, name)}"])
+    return "; ".join([*broken, *filter(None, [result.reason]), f"again: {campaign.reproduce(column.run, name)}"])
 
 
 def junit(shown: View) -> str:
@@ -150,7 +150,7 @@ def markdown(shown: View) -> str:
         lines += ["", "| machine | test | what | again |", "|---|---|---|---|"]
     for section, found in bad[:50]:
         what = "; ".join(f"{w.witness} {of_count(w)}" for w in found.witnesses if w.violates) or found.result.status
-        command = view.reproduce(found.machine.run, section.test)
+        command = campaign.reproduce(found.machine.run, section.test)
         cells = (found.machine.name, section.test, what, command)
         lines.append("| " + " | ".join(escaped(plain(cell)) for cell in cells) + " |")
     if len(bad) > 50:

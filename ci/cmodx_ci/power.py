@@ -1,36 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Negative controls: for which left-out steps no machine showed that leaving them out can be seen."""
+"""Negative controls: for which left-out steps some machine showed that leaving them out can be seen."""
 
-from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .results import Document
+from .digest import Run
 
 
 @dataclass(frozen=True)
-class Powerless:
-    """A step without power: `twins` runs of twins that omit it, and in none a witness that its parent lacks."""
+class Power:
+    """A step that twins leave out. By machine: (twins that showed a witness which the whole protocol did not, twins)."""
 
     architecture: str
+    thread: str
     step: str
-    twins: int
+    by_machine: dict[str, tuple[int, int]]
+
+    @property
+    def powerless(self) -> bool:
+        return not any(shown for shown, _ in self.by_machine.values())
+
+    @property
+    def twins(self) -> int:
+        return sum(twins for _, twins in self.by_machine.values())
 
 
-def without_power(documents: list[Document]) -> list[Powerless]:
-    """A twin has power where it shows a witness that its parent, the whole protocol, did not show there."""
-    runs: dict[tuple[str, str], int] = defaultdict(int)
-    shown: set[tuple[str, str]] = set()
-    for document in documents:
-        seen = {
-            record["name"]: {w["witness"] for w in record.get("witnesses", []) if w["k"] > 0}
-            for record in document["tests"]
-        }
-        for record in document["tests"]:
-            if record.get("origin") != "twin" or record["status"] in ("skip", "missing"):
+def powers(runs: Iterable[Run]) -> list[Power]:
+    """A twin shows its step where it has a witness that its parent, the whole protocol, does not have there."""
+    found: dict[tuple[str, str, str], dict[str, tuple[int, int]]] = {}
+    for run in runs:
+        for result in run.tests.values():
+            parts = result.parts
+            if parts.origin != "twin" or not parts.omits or result.status in ("skip", "missing", "void"):
                 continue
-            key = (document["machine"]["architecture"], record["omits"]["step"])
-            runs[key] += 1
-            parent = seen.get(record["twin_of"])
-            if parent is not None and seen[record["name"]] - parent:
-                shown.add(key)
-    return [Powerless(*key, runs[key]) for key in sorted(runs) if key not in shown]
+            parent = run.tests.get(parts.twin_of)
+            had = {w.witness for w in parent.witnesses if w.k} if parent else None
+            shows = had is not None and any(w.k and w.witness not in had for w in result.witnesses)
+            thread, _, step = parts.omits.partition(":")
+            machines = found.setdefault((run.architecture, thread, step), {})
+            shown, twins = machines.get(run.machine, (0, 0))
+            machines[run.machine] = (shown + shows, twins + 1)
+    return [Power(*key, machines) for key, machines in sorted(found.items())]

@@ -1,34 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a matrix run says under its table, one line each."""
 
-import os
-import shlex
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from . import campaign, tree
+from . import campaign
+from .digest import Run, of_document
 from .judge import Judgement, Violation
 from .machines import Machine
-from .power import without_power
+from .power import powers
 from .results import Document
-from .shards import Part, Shard
+from .shards import Part
 
 
-def reproduce(machine: Machine, document: Document, test: str, part: Part = Shard()) -> str:
-    """The command line that runs one test again as this run did; to be read by a person."""
-    binary = os.path.relpath(campaign.binary_of(machine, part), tree.root)
-    argv = [*machine.command(binary), "run", test]
-    argv += ["--budget", document["budget"]["name"], "--seed", str(document["seed"])]
-    if machine.time_scale != 1:
-        argv += ["--time-scale", f"{machine.time_scale:g}"]
-    inside = f"{tree.root}{os.sep}"
-    return shlex.join(word.removeprefix(inside) for word in argv)
-
-
-def _line(machine: Machine, document: Document, violation: Violation, parts: Mapping[str, Part]) -> str:
+def _line(machine: Machine, run: Run, violation: Violation, parts: Mapping[str, Part]) -> str:
     count = "" if violation.k is None else f" {violation.k} of {violation.n}"
     why = f"; {violation.why}" if violation.why else ""
-    again = reproduce(machine, document, violation.test, parts.get(violation.test, Shard()))
+    again = campaign.reproduce(run, violation.test, machine, parts.get(violation.test))
     return f"{machine.name}: {violation.test}: {violation.witness}{count}{why}; again: {again}"
 
 
@@ -40,13 +28,14 @@ def lines(
     parts: Mapping[str, Part] = MappingProxyType({}),
 ) -> list[str]:
     """`parts`: those that tests belong to which are not the suite's. Sections with a title each, empty ones left out. `others`: machines whose run came to no judgement, how and why."""
-    pairs = list(zip(documents, judgements, strict=True))
+    runs = list(map(of_document, documents))
+    pairs = list(zip(runs, judgements, strict=True))
     sections = {
         "violations": [
-            _line(machines[j.machine], d, violation, parts) for d, j in pairs for violation in j.violations
+            _line(machines[j.machine], run, violation, parts) for run, j in pairs for violation in j.violations
         ],
         "errors of the harness": [
-            _line(machines[j.machine], d, violation, parts) for d, j in pairs for violation in j.errors
+            _line(machines[j.machine], run, violation, parts) for run, j in pairs for violation in j.errors
         ]
         + [f"{name}: {why}" for name, (how, why) in others.items() if how not in ("absent", "nothing")],
         "expected failures that passed": [
@@ -58,7 +47,7 @@ def lines(
             f"{j.machine}: remove or correct this line: {line}" for j in judgements for line in j.idle
         ],
         "no power: leaving the step out was seen on no machine": [
-            f"{p.architecture}: {p.step} ({p.twins} runs of twins)" for p in without_power(list(documents))
+            f"{p.architecture}: {p.step} of the {p.thread} ({p.twins} runs of twins)" for p in powers(runs) if p.powerless
         ],
         "known failures": _known(judgements),
         "races that did not show, as chance would have it": [

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report shows, without a word of HTML: marks, violations, negative controls, facts, torn map."""
 
-import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from . import disassembly, expected, sketch, tree
+from . import campaign, disassembly, expected, sketch
 from .digest import Result, Run, Seen
 from .judge import Judgement, Mark, judge
 from .packed import Packed
+from .power import Power, powers
 from .sources import Runs
 from .wording import count, number_of
 
@@ -47,7 +46,7 @@ class Shown:
 
     @property
     def command(self) -> str:
-        return reproduce(self.machine.run, self.name)
+        return campaign.reproduce(self.machine.run, self.name)
 
     @property
     def name(self) -> str:
@@ -140,20 +139,6 @@ class Column:
         return " | ".join(self.run.environment.get(key, ()))
 
 
-@dataclass(frozen=True)
-class Power:
-    """A step that twins leave out. By machine: (twins that showed a witness which the whole protocol did not, twins)."""
-
-    architecture: str
-    thread: str
-    step: str
-    by_machine: dict[str, tuple[int, int]]
-
-    @property
-    def powerless(self) -> bool:
-        return not any(shown for shown, _ in self.by_machine.values())
-
-
 @dataclass
 class View:
     columns: list[Column]
@@ -170,19 +155,6 @@ class View:
     @property
     def tests(self) -> int:
         return sum(map(len, self.shapes.values()))
-
-
-def reproduce(run: Run, test: str) -> str:
-    """The command that runs one test again as this run did; to be read by a person."""
-    values = {key: found[0] for key, found in run.environment.items() if len(found) == 1}
-    argv = ["cmodx", "run", test]
-    if (tree.machines / f"{Path(run.machine).name}.toml").is_file():
-        preset = "native" if run.machine == "native" else run.architecture
-        argv = ["ci/launch", run.machine, f"build/{preset}/cmodx", "run", test]
-    argv += ["--budget", values.get("budget", "default")]
-    argv += ["--seed", values["seed"]] if "seed" in values else []
-    argv += ["--time-scale", values["time_scale"]] if values.get("time_scale", "1") != "1" else []
-    return shlex.join(argv)
 
 
 def judged(run: Run, lines: list[expected.Line], whole: bool = False) -> Judgement:
@@ -237,23 +209,6 @@ def _sections(columns: list[Column], shapes: dict[str, list[str]]) -> list[Secti
     return found
 
 
-def _powers(runs: list[Run]) -> list[Power]:
-    found: dict[tuple[str, str, str], dict[str, tuple[int, int]]] = {}
-    for run in runs:
-        for name, result in run.tests.items():
-            parts = result.parts
-            if parts.origin != "twin" or not parts.omits or result.status in ("skip", "missing", "void"):
-                continue
-            parent = run.tests.get(parts.twin_of)
-            had = {w.witness for w in parent.witnesses if w.k} if parent else None
-            shows = had is not None and any(w.k and w.witness not in had for w in result.witnesses)
-            thread, _, step = parts.omits.partition(":")
-            machines = found.setdefault((run.architecture, thread, step), {})
-            shown, twins = machines.get(run.machine, (0, 0))
-            machines[run.machine] = (shown + shows, twins + 1)
-    return [Power(*key, machines) for key, machines in sorted(found.items())]
-
-
 def _facts(runs: list[Run]) -> list[tuple[str, list[str], bool]]:
     keys = sorted({key for run in runs for key in run.environment}, key=lambda key: (key.startswith("fact."), key))
     rows = []
@@ -287,7 +242,7 @@ def of(runs: Runs) -> View:
             run.tests = run.tests.unpacked()
     columns = [Column(run, judged(run, expected.lines_of(run.machine))) for run in every]
     shapes = _shapes(every)
-    return View(columns, shapes, _sections(columns, shapes), _powers(every), _facts(every), _torn(every))
+    return View(columns, shapes, _sections(columns, shapes), powers(every), _facts(every), _torn(every))
 
 
 def in_words(view: View) -> list[str]:

@@ -106,7 +106,7 @@ def run(options):
         "machine": {"architecture": architecture, "name": options.machine},
         "facts": {"vendor": "fake"},
         "seed": options.seed,
-        "budget": {"name": options.budget, "seconds_per_test": 0.06, "time_scale": 1.0},
+        "budget": {"name": options.budget, "seconds_per_test": 0.06, "time_scale": float(options.time_scale or 1)},
         "command": sys.argv,
         "start": "2026-11-22T12:00:00Z",
     }

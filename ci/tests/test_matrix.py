@@ -32,7 +32,7 @@ def test_violation_is_one_line_with_what_reproduces_it(checkout):
     assert done.returncode == 1
     (line,) = [line for line in done.stdout.splitlines() if "bad: MP.RF" in line]
     assert "stale 7 of 1000; arch-text: SDM vol.3A" in line
-    assert "build/x86_64/cmodx run MP.RF+imm+alias+mfence+ctrl-cpuid --budget quick --seed 7 --time-scale 3" in line
+    assert "again: ci/launch bad build/x86_64/cmodx run MP.RF+imm+alias+mfence+ctrl-cpuid --budget quick --seed 7 --time-scale 3" in line
 
 
 def test_known_failure(checkout):
@@ -203,7 +203,7 @@ def test_twins_without_power_are_named(checkout):
     checkout.machine("good")
     assert "no power" not in checkout.matrix().stdout
     checkout.machine("good", how="fails")  # its twin shows no more than the whole protocol does
-    assert "x86_64: cpuid (1 runs of twins)" in checkout.matrix().stdout
+    assert "x86_64: cpuid of the executor (1 runs of twins)" in checkout.matrix().stdout
 
 
 def test_documents_stay_whole(checkout):

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import junitparser
 import pytest
 
-from cmodx_ci import disassembly, report_page, sketch, sources, tree, view
+from cmodx_ci import campaign, disassembly, report_page, sketch, sources, tree, view
 
 from synthetic import document, judged, record
 from test_diff import ci, put
@@ -85,11 +85,19 @@ def test_page_is_self_contained():
 
 def test_reproducing_command(evil):
     shown = view.of(sources.of(str(evil)))
-    for section in shown.sections:
-        assert view.reproduce(shown.columns[0].run, section.test).startswith("cmodx run ")
     run = shown.columns[0].run
-    run.machine = "native"
-    assert view.reproduce(run, "a b") == "ci/launch native build/native/cmodx run 'a b' --budget quick --seed 7"
+    for section in shown.sections:
+        assert campaign.reproduce(run, section.test).startswith("cmodx run ")
+
+    def of(machine, test):
+        run.machine = machine
+        return campaign.reproduce(run, test)
+
+    order = "--budget quick --seed 7"
+    assert of("native", "a b") == f"ci/launch native build/native/cmodx run 'a b' {order}"
+    assert of("qemu-bare-10-aarch64", "a") == f"ci/launch qemu-bare-10-aarch64 build/aarch64/cmodx_bare run a {order}"
+    # Which of subjects/ it is, its name does not say.
+    assert of("qemu-user-10-arm32", "subject.x.y") == f"ci/matrix qemu-user-10-arm32 --subject '*' --test subject.x.y {order}"
 
 
 def test_junit_is_junit(evil, tmp_path):

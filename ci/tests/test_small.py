@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from cmodx_ci import cpus, junit, process
+from cmodx_ci.digest import Parts, Result, Ruling, Run, Seen
 from cmodx_ci.fault import HarnessFault
-from cmodx_ci.power import Powerless, without_power
+from cmodx_ci.power import powers
 
 
 def test_no_cpu_is_lent_twice(tmp_path):
@@ -125,16 +126,23 @@ def test_an_exit_code_counts_where_the_file_has_no_failure(tmp_path):
 
 
 def run_of(machine, architecture, **k):
-    def record(name, count):
-        twin = {"origin": "twin", "twin_of": "p", "omits": {"thread": "writer", "step": name}} if name != "p" else {}
-        return {"name": name, "status": "seen", "witnesses": [{"witness": "stale", "k": count}], **twin}
+    """A protocol p, and its twins without what they are named after, with so many stale executions each."""
+    def result(name, count):
+        parts = Parts("SM", "imm", "same", origin="twin", twin_of="p", omits=name) if name != "p" else Parts("SM", "imm", "same")
+        return Result("seen", "", parts, (), (), (Seen("stale", count, 9, Ruling("allowed", "arch-text", "", "")),))
 
-    return {"machine": {"name": machine, "architecture": architecture}, "tests": [record(n, c) for n, c in k.items()]}
+    return Run(machine, architecture, {}, {name: result(name, count) for name, count in k.items()})
+
+
+def weak(*runs):
+    return [(p.architecture, p.thread, p.step, p.twins) for p in powers(runs) if p.powerless]
 
 
 def test_power():
-    quiet, loud = run_of("m1", "arm32", p=0, isb=0), run_of("m2", "arm32", p=0, isb=1)
-    blind, other = run_of("m3", "arm32", p=1, isb=1), run_of("m4", "riscv64", p=0, isb=1)
-    assert without_power([quiet]) == [Powerless("arm32", "isb", 1)]
-    assert without_power([quiet, loud]) == []
-    assert without_power([quiet, blind, other]) == [Powerless("arm32", "isb", 2)]
+    isb = "writer:isb"
+    quiet, loud = run_of("m1", "arm32", p=0, **{isb: 0}), run_of("m2", "arm32", p=0, **{isb: 1})
+    blind, other = run_of("m3", "arm32", p=1, **{isb: 1}), run_of("m4", "riscv64", p=0, **{isb: 1})
+    elsewhere = run_of("m5", "arm32", p=0, **{"executor:isb": 1})
+    assert weak(quiet) == [("arm32", "writer", "isb", 1)]
+    assert weak(quiet, loud) == []
+    assert weak(quiet, blind, other, elsewhere) == [("arm32", "writer", "isb", 2)]
