@@ -9,13 +9,15 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from . import results, scratch, tree
+from . import campaign, results, scratch, tree
 from .fault import HarnessFault, UsageFault
+from .machines import Machine
 
 # What the folder is called there.
 _name = "cmodx"
@@ -40,17 +42,17 @@ def completed(specification: str) -> str:
     return f"{specification}//python=env PYTHONPATH={chdir}/{_name}/ci /usr/bin/python3 -P"
 
 
-def staged(folder: Path, presets: list[str]) -> Path:
-    """Makes the folder that is copied: tools, machines, known failures and baselines, binaries."""
+def staged(folder: Path, machines: Iterable[Machine]) -> Path:
+    """Makes the folder that is copied: tools, machines, known failures and baselines, what runs on these machines. What
+    a guest's binary lists is asked from the host's own."""
     root = folder / _name
     shutil.copytree(tree.root / "ci", root / "ci", ignore=shutil.ignore_patterns("__pycache__", "tests", ".*"))
     shutil.copytree(tree.results, root / "results")
-    for preset in presets:
-        binary = tree.binary(preset)
+    for binary in {path for m in machines for path in (campaign.binary_of(m), *[tree.binary("native")] * bool(m.guest))}:
         if not binary.exists():
             raise HarnessFault(f"no {binary}: it is not built")
-        target = root / "build" / preset / binary.name
-        target.parent.mkdir(parents=True)
+        target = root / binary.relative_to(tree.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(binary, target)
     return root
 

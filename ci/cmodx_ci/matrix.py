@@ -262,8 +262,7 @@ def run(arguments: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         root = tree.root
         if any(far.is_far(specification) for specification in options.tx):
-            presets = sorted({machine.preset for machine in machines})
-            root = far.staged(stack.enter_context(scratch.folder("staged")), presets)
+            root = far.staged(stack.enter_context(scratch.folder("staged")), _here(machines))
         targets = [f"{m.path}::{m.name}" if m.kind == "labgrid" else str(root / "ci/machines" / m.path.name) for m in machines]
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # standard output is for results
         code = int(pytest.main([*_pytest_arguments(options, rest, folder, root), *targets], plugins=[outcomes]))

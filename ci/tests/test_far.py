@@ -3,10 +3,11 @@
 
 import pytest
 
-from cmodx_ci import far, results
+from cmodx_ci import far, machines, results, tree
 from cmodx_ci.fault import HarnessFault, UsageFault
 
 from loopback import loopback  # noqa: F401
+from test_guest import machine as guest
 
 
 def specification(checkout, loopback, folder):  # noqa: F811
@@ -43,6 +44,32 @@ def test_a_violation_there(checkout, loopback, tmp_path):  # noqa: F811
     assert "bad: MP.RF+imm+alias+mfence+ctrl-cpuid: stale 7 of 1000" in done.stdout
     assert "silent: no result: exit code 1: no room for a code arena" in done.stdout
     assert "away: absent: no /no/such" in done.stdout
+
+
+def test_a_guest_that_breaks_off_there(checkout, loopback, tmp_path):  # noqa: F811
+    """What it has still to run is asked from the binary of the host that has it."""
+    guest(checkout, "panic")
+    done = checkout.matrix("--tx", specification(checkout, loopback, tmp_path / "there"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    statuses = [record["status"] for record in checkout.document("guest")["tests"]]
+    assert statuses == ["pass", "crash", "missing", "missing"]
+
+
+def test_what_the_machines_run_goes_along(tmp_path, monkeypatch):
+    chosen = machines.select(["qemu-bare-10-aarch64", "qemu-bare-7.2-aarch64", "qemu-system-10-riscv64"])
+    root = tmp_path / "root"
+    for name in ("build", "results", "root"):
+        monkeypatch.setattr(tree, name, root / getattr(tree, name).relative_to(tree.root))
+    for folder in ("ci", "results", "build/aarch64", "build/riscv64", "build/native"):
+        (root / folder).mkdir(parents=True)
+    wanted = {"aarch64/cmodx_bare", "riscv64/cmodx", "native/cmodx"}
+    for name in {*wanted, "aarch64/cmodx"}:
+        (root / "build" / name).touch()
+    build = far.staged(tmp_path / "a", chosen) / "build"
+    assert {str(path.relative_to(build)) for path in build.rglob("cmodx*")} == wanted
+    (root / "build/aarch64/cmodx_bare").unlink()
+    with pytest.raises(HarnessFault, match="cmodx_bare: it is not built"):
+        far.staged(tmp_path / "b", chosen)
 
 
 def test_specifications():
