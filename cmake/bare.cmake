@@ -10,8 +10,9 @@ enable_language(ASM)
 
 # What brings the machine up is each image's own.
 file(GLOB bare CONFIGURE_DEPENDS cases/*.cpp cases/bare/*.cpp runner/engine/*.cpp runner/bare/*.cpp)
-list(APPEND bare runner/catalogue.cpp runner/judge.cpp runner/names.cpp runner/record.cpp runner/run.cpp)
+list(APPEND bare runner/built.cpp runner/catalogue.cpp runner/judge.cpp runner/names.cpp runner/record.cpp runner/run.cpp)
 add_library(cmodx_bare_suite OBJECT ${bare})
+add_dependencies(cmodx_bare_suite cmodx_version)
 set(CMODX_BARE_ARGUMENTS "run --budget quick" CACHE STRING "Arguments of a bare image where the machine hands none on")
 set_source_files_properties(runner/bare/main.cpp PROPERTIES COMPILE_DEFINITIONS "CMODX_BARE_ARGUMENTS=\"${CMODX_BARE_ARGUMENTS}\"")
 set(bare_script ${CMAKE_SOURCE_DIR}/runner/bare/image.ld)

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "runner/built.hpp"
 #include "runner/commands.hpp"
 #include "runner/linux/init.hpp"
 #include "runner/measure/measurement.hpp"
-#include "version.hpp"
 
 namespace {
 

@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "runner/built.hpp"
 #include "runner/isolate.hpp"
 #include "runner/subject.hpp"
-#include "version.hpp"
 
 namespace cmodx {
 namespace {

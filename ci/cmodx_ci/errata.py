@@ -91,7 +91,7 @@ class Errata:
         return self._git("merge-base", "--is-ancestor", ancestor, commit)
 
     def _git(self, *arguments: str) -> bool:
-        argv = ["git", "-C", str(self.root), *arguments]
+        argv = ["git", f"--git-dir={self.root}/.git", *arguments]  # whoever owns it
         try:
             return subprocess.run(argv, capture_output=True, check=False).returncode == 0
         except OSError:

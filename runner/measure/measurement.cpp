@@ -10,10 +10,10 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "runner/built.hpp"
 #include "runner/commands.hpp"
 #include "runner/document.hpp"
 #include "runner/measure/clock.hpp"
-#include "version.hpp"
 
 namespace cmodx {
 namespace {
