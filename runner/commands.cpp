@@ -175,7 +175,6 @@ int run_selected(const run_arguments& arguments) {
     if (!parse_budget(arguments.budget, options.per_test))
         throw usage_error(fmt::format(
             "--budget: '{}' is none of quick, default, soak, or a time such as 500ms, 2s, 5m, 1h", arguments.budget));
-    options.seed = parse_seed(arguments.seed);
     options.time_scale = arguments.time_scale;
     options.cpus = parse_cpus(arguments.cpus, here.cpus);
     for (const std::string& w : arguments.expect_fail)
@@ -192,10 +191,13 @@ int run_selected(const run_arguments& arguments) {
     const std::vector<test_case> all = tests_for(architecture_named(""), arguments.globs);
     std::vector<const test_case*> tests = select(all, arguments.globs);
     const std::vector<const test_case*> selected = tests;
-    const json described = header_json(header, here);
+    json described;
     std::optional<document_writer> document;
     try {
-        document.emplace(arguments.output, described, arguments.resume);
+        const earlier_run earlier(arguments.resume);
+        options.seed = parse_seed(arguments.seed.empty() ? earlier.seed() : arguments.seed);
+        described = header_json(header, here);
+        document.emplace(arguments.output, described, earlier.records_for(described));
     } catch (const std::runtime_error& e) {
         throw usage_error(e.what());
     }

@@ -40,38 +40,41 @@ bool is_one_of(const json& value, const Words& words) {
            std::find(std::begin(words), std::end(words), value.get<std::string>()) != std::end(words);
 }
 
+// Null where there is none.
+json member(const json& of, const char* key) { return of.is_object() ? of.value(key, json()) : json(); }
+
 // What a record lacks that a run goes by; empty if it lacks nothing. A file may have been written by anybody.
 std::string damage_of(const json& r) {
-    const auto at = [](const json& of, const char* key) { return of.is_object() ? of.value(key, json()) : json(); };
-    if (!at(r, "name").is_string()) return "name is missing or no text";
-    if (!is_one_of(at(r, "status"), status_names)) return "status is missing or none";
+    if (!member(r, "name").is_string()) return "name is missing or no text";
+    if (!is_one_of(member(r, "status"), status_names)) return "status is missing or none";
     if (r.contains("reason") && !r["reason"].is_string()) return "reason is no text";
     for (const char* key : {"duration_s", "rate_hz"})
-        if (!at(r, key).is_number()) return fmt::format("{} is missing or no number", key);
-    const json witnesses = at(r, "witnesses");
+        if (!member(r, key).is_number()) return fmt::format("{} is missing or no number", key);
+    const json witnesses = member(r, "witnesses");
     if (!witnesses.is_array()) return "witnesses are missing or no list";
     for (const json& w : witnesses) {
-        if (!is_one_of(at(w, "basis"), basis_names) || !at(w, "witness").is_string() || !at(w, "verdict").is_string() ||
-            !at(w, "k").is_number_unsigned() || !at(w, "n").is_number_unsigned())
+        if (!is_one_of(member(w, "basis"), basis_names) || !member(w, "witness").is_string() ||
+            !member(w, "verdict").is_string() || !member(w, "k").is_number_unsigned() ||
+            !member(w, "n").is_number_unsigned())
             return "witness is damaged";
-        if (const json upper = at(w, "upper95"); !upper.is_number() && !(upper.is_null() && w.contains("upper95")))
+        if (const json upper = member(w, "upper95"); !upper.is_number() && !(upper.is_null() && w.contains("upper95")))
             return "witness is damaged";
     }
     return {};
 }
 
-// The tests of a document, or of the JSON Lines of a run that was broken off; a last line cut short is dropped.
-std::vector<json> read_records(const std::string& file, const json& header) {
+}  // namespace
+
+earlier_run::earlier_run(const std::string& file) : file_(file) {
+    if (file.empty()) return;
     std::ifstream in(file, std::ios::binary);
     if (!in) fail("{}: cannot read: {}", file, std::strerror(errno));
     std::stringstream text;
     text << in.rdbuf();
-    json found;
-    std::vector<json> records;
     const json whole = json::parse(text.str(), nullptr, false);
     if (!whole.is_discarded() && whole.is_object() && whole.contains("tests")) {
-        found = whole;
-        for (const json& r : whole["tests"]) records.push_back(r);
+        header_ = whole;
+        for (const json& r : whole["tests"]) records_.push_back(r);
     } else {
         std::string line;
         for (std::size_t number = 1; std::getline(text, line); ++number) {
@@ -79,21 +82,30 @@ std::vector<json> read_records(const std::string& file, const json& header) {
             if (value.is_discarded() && text.peek() == EOF) break;
             if (value.is_discarded() || !value.is_object()) fail("{}:{}: not a record", file, number);
             if (number == 1 && value.contains("header"))
-                found = value["header"];
+                header_ = value["header"];
             else
-                records.push_back(value);
+                records_.push_back(value);
         }
     }
-    if (!found.is_object() || !found.contains("schema")) fail("{}: no result of a run", file);
-    for (const char* key : {"schema", "machine", "seed", "budget"})
-        if (!found.contains(key) || found[key] != header[key])
-            fail("{}: was run with another {}; resume wants the same", file, key);
-    for (const json& r : records)
+    if (!header_.is_object() || !header_.contains("schema") || !member(header_, "seed").is_number_unsigned())
+        fail("{}: no result of a run", file);
+    std::erase_if(records_, [](const json& r) { return member(r, "status") == "missing"; });
+    for (const json& r : records_)
         if (const std::string what = damage_of(r); !what.empty()) fail("{}: a record's {}", file, what);
-    return records;
 }
 
-}  // namespace
+const std::vector<json>& earlier_run::records_for(const json& header) const {
+    json was, is;
+    for (const char* key : {"schema", "tool", "machine", "facts", "seed", "budget"}) {
+        was[key] = member(header_, key);
+        is[key] = member(header, key);
+    }
+    const json differing = json::diff(was, is);
+    if (!file_.empty() && !differing.empty())
+        fail("{}: was run with another {}; resume wants the same", file_,
+             differing[0]["path"].get<std::string>().substr(1));
+    return records_;
+}
 
 void require_writable(const std::string& file) {
     struct stat found = {};
@@ -123,9 +135,8 @@ void write_whole(const std::string& file, const std::string& text) {
     }
 }
 
-document_writer::document_writer(std::string file, const json& header, const std::string& resume)
-    : file_(std::move(file)), header_(header) {
-    if (!resume.empty()) records_ = read_records(resume, header);
+document_writer::document_writer(std::string file, const json& header, std::vector<json> records)
+    : file_(std::move(file)), header_(header), records_(std::move(records)) {
     if (file_.empty()) return;
     require_writable(file_);
     const std::string lines = file_ + ".jsonl";

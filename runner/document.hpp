@@ -10,12 +10,28 @@
 
 namespace cmodx {
 
+// What there is of a run that was broken off: of its document, or of its JSON Lines, a last line cut short dropped. A
+// record that says only that a result is missing is none.
+class earlier_run {
+  public:
+    // None if `file` is empty. Throws std::runtime_error with one clear line if it cannot be read.
+    explicit earlier_run(const std::string& file);
+    // As on a command line.
+    std::string seed() const { return header_.is_null() ? "" : header_["seed"].dump(); }
+    // For a run with this header; throws unless both are by one binary, on one machine, with one seed and budget.
+    const std::vector<json>& records_for(const json& header) const;
+
+  private:
+    std::string file_;
+    json header_;
+    std::vector<json> records_;
+};
+
 // Writes the records as they come to FILE.jsonl, and FILE itself at the end; FILE.jsonl then goes.
 class document_writer {
   public:
-    // Reads the records of an earlier, broken-off run with the same header from `resume`, a document or its JSON
-    // Lines. Throws std::runtime_error with one clear line when a file cannot be read or written.
-    document_writer(std::string file, const json& header, const std::string& resume);
+    // Begins with these records. Throws std::runtime_error with one clear line when a file cannot be written.
+    document_writer(std::string file, const json& header, std::vector<json> records);
     ~document_writer();
     document_writer(const document_writer&) = delete;
     document_writer& operator=(const document_writer&) = delete;

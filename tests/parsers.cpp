@@ -114,8 +114,8 @@ void take_resume(const std::string& text) {
         json::parse(R"({"schema":"cmodx-result/1","machine":{"name":"m"},"seed":1,"budget":{}})");
     const file there(text);
     or_complain<std::runtime_error>([&] {
-        const document_writer document("", header, there.name());
-        for (const json& r : document.records())
+        const earlier_run earlier(there.name());
+        for (const json& r : earlier.records_for(header))
             hold(!r["name"].get<std::string>().empty() || !summary_of(r).empty(), "a record of nothing");
     });
 }

@@ -19,12 +19,13 @@ binary = tree.binary("native")
 pytestmark = pytest.mark.skipif(not binary.exists(), reason="build/native/cmodx is not built")
 
 # Quick, and with limits that a hang meets soon.
-argv = [str(binary), "run", "SM+imm+same+*", "SM+body+same+*", "SM+imm+flip+*", "--seed", "7", "--budget", "60ms"]
+unseeded = [str(binary), "run", "SM+imm+same+*", "SM+body+same+*", "SM+imm+flip+*", "--budget", "60ms"]
+argv = [*unseeded, "--seed", "7"]
 
 
-def start(output, *more, **popen):
+def start(output, *more, command=argv, **popen):
     return subprocess.Popen(
-        [*argv, "--output", str(output), *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **popen
+        [*command, "--output", str(output), *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **popen
     )
 
 
@@ -80,8 +81,9 @@ def stopped_child_of(run):
 
 
 def finished(output, before):
-    """The document of a run that was resumed."""
-    done = start(output, "--resume", f"{output}.jsonl" if Path(f"{output}.jsonl").exists() else str(output))
+    """The document of a run that was resumed, with the seed that it had."""
+    earlier = f"{output}.jsonl" if Path(f"{output}.jsonl").exists() else str(output)
+    done = start(output, "--resume", earlier, command=unseeded)
     assert done.wait(120) == 0, done.stderr.read()
     document = results.read(Path(output))
     assert document["complete"] and not results.schema_faults(document)
@@ -101,6 +103,34 @@ def test_kill_9_of_the_runner(tmp_path):
     until(lambda: state(child) in ("gone", "Z"), 5)
     finished(output, lines(output))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_completed(tmp_path, how):
+    output = tmp_path / "out.json"
+    run = start(output)
+    until(lambda: len(lines(output)) >= 2)
+    run.send_signal(how)
+    assert run.wait(30) == 1
+    document = results.read(output)
+    before = [record for record in document["tests"] if record["status"] != "missing"]
+    assert not document["complete"] and len(before) < len(document["tests"])
+    assert len(finished(output, before)["tests"]) == len(document["tests"])
+
+
+@pytest.mark.parametrize(("part", "key"), [("tool", "commit"), ("facts", "kernel")])
+def test_a_document_speaks_of_one_binary_on_one_machine(tmp_path, part, key):
+    output = tmp_path / "out.json"
+    command = [str(binary), "run", "SM+imm+same+po", "--budget", "quick"]
+    assert start(output, command=command).wait(60) == 0
+    document = results.read(output)
+    document[part][key] = "another"
+    results.write(output, document)
+    text = output.read_text()
+    resumed = start(output, "--resume", str(output), command=command)
+    assert resumed.wait(60) == 2
+    assert resumed.stderr.read() == f"cmodx: {output}: was run with another {part}/{key}; resume wants the same\n"
+    assert output.read_text() == text
 
 
 def test_kill_9_of_a_test(tmp_path):
