@@ -9,7 +9,9 @@
 #include <new>
 
 #include "heap.hpp"
+#include "trap.hpp"
 
+using cmodx::code::executors;
 using cmodx::code::guard;
 using cmodx::code::mutex;
 
@@ -48,14 +50,24 @@ static_assert(std::size(texts) == CODEHEAP_ERRORS);
 mutex all_lock;
 codeheap* all;
 bool watching_forks;
+pid_t forking;  // the thread
 
 void before_fork() {
     all_lock.lock();
+    forking = cmodx::code::this_thread();
     for (codeheap* h = all; h != nullptr; h = h->next) h->lock_all();
+    executors::lock_pool();
+    cmodx::code::lock_sigtrap();
 }
 void after_fork() {
+    cmodx::code::unlock_sigtrap();
+    executors::unlock_pool();
     for (codeheap* h = all; h != nullptr; h = h->next) h->unlock_all();
     all_lock.unlock();
+}
+void after_fork_in_child() {
+    for (codeheap* h = all; h != nullptr; h = h->next) h->threads.keep_only(forking);
+    after_fork();
 }
 
 codeheap_error make(const codeheap_options& o, codeheap*& made) {
@@ -98,7 +110,7 @@ codeheap_error codeheap_create(const codeheap_options* given, codeheap** heap) {
     }
     if (e != CODEHEAP_OK) return e == CODEHEAP_NOT_EXPLICIT ? first : e;
     const guard g(all_lock);
-    if (!watching_forks) watching_forks = pthread_atfork(before_fork, after_fork, after_fork) == 0;
+    if (!watching_forks) watching_forks = pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
     made->next = all;
     all = made;
     *heap = made;

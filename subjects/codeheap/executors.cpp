@@ -19,20 +19,38 @@ constexpr int sync_core = 1 << 5, register_sync_core = 1 << 6;
 
 bool membarrier(int command) { return syscall(SYS_membarrier, command, 0, 0) == 0; }
 
-pid_t this_thread() { return static_cast<pid_t>(syscall(SYS_gettid)); }
-
 std::uint32_t load(const std::uint32_t& value) { return __atomic_load_n(&value, __ATOMIC_ACQUIRE); }
 
-// A thread that is asked to synchronize itself; the executor is in the signal's value.
+// Executors of heaps that are gone.
+executor* pool;
+mutex pool_lock;
+
+executor* take_executor() {
+    {
+        const guard g(pool_lock);
+        if (executor* e = pool; e != nullptr) {
+            pool = e->next;
+            return e;
+        }
+    }
+    constexpr std::size_t size = (sizeof(executor) + 63) & ~std::size_t{63};
+    void* memory = aligned_alloc(64, size);
+    return memory == nullptr ? nullptr : static_cast<executor*>(memset(memory, 0, size));
+}
+
+// A thread that is asked to synchronize itself; the executor is in the signal's value. The signal may come late, when
+// that is another thread's or nobody's.
 void on_signal(int, siginfo_t* info, void*) {
     if (info->si_code != SI_QUEUE || info->si_pid != getpid()) return;
     const int saved = errno;
     auto* e = static_cast<executor*>(info->si_value.sival_ptr);
-    e->of->refresh(*e);
+    if (load(e->taken) != 0 && e->thread == this_thread()) e->of->refresh(*e);
     errno = saved;
 }
 
 }  // namespace
+
+pid_t this_thread() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
 void machine_facts::probe() {
     target::live::probe([this](std::string_view key, std::string_view value) { set(key, value); });
@@ -89,24 +107,26 @@ codeheap_error executors::prepare(codeheap_sync how, int signal, std::span<const
 }
 
 executors::~executors() {
-    for (executor* e = list_; e != nullptr;) {
-        executor* next = e->next;
-        free(e);
-        e = next;
+    const guard g(pool_lock);
+    while (executor* e = list_) {
+        list_ = e->next;
+        __atomic_store_n(&e->taken, 0, __ATOMIC_RELEASE);
+        e->active = 0;
+        e->next = pool;
+        pool = e;
     }
 }
+
+void executors::lock_pool() { pool_lock.lock(); }
+void executors::unlock_pool() { pool_lock.unlock(); }
 
 codeheap_error executors::enlist(codeheap_executor** out) {
     const guard g(lock_);
     executor* e = list_;
     while (e != nullptr && e->taken != 0) e = e->next;
     const bool fresh = e == nullptr;
-    if (fresh) {
-        void* memory = aligned_alloc(64, (sizeof(executor) + 63) & ~std::size_t{63});
-        if (memory == nullptr) return CODEHEAP_NO_MEMORY;
-        e = static_cast<executor*>(memory);
-        memset(memory, 0, sizeof(executor));
-    }
+    if (fresh) e = take_executor();
+    if (e == nullptr) return CODEHEAP_NO_MEMORY;
     e->generation = &generation_;
     e->epoch = &epoch_;
     e->of = this;
@@ -127,6 +147,7 @@ codeheap_error executors::enlist(codeheap_executor** out) {
 void executors::dismiss(codeheap_executor* which) {
     const guard g(lock_);
     auto* e = static_cast<executor*>(which);
+    if (e->taken == 0 || e->of != this) return;  // of a thread that a fork has left behind
     __atomic_store_n(&e->active, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&e->taken, 0, __ATOMIC_RELEASE);
     __atomic_sub_fetch(&enlisted_, 1, __ATOMIC_SEQ_CST);
@@ -229,12 +250,17 @@ codeheap_error executors::make_visible(const void* begin, const void* end) {
     return CODEHEAP_OK;
 }
 
-void executors::forget_others() {
-    for (executor* e = list_; e != nullptr; e = e->next) {
-        e->active = 0;
-        e->taken = 0;
-    }
+void executors::keep_only(pid_t forking) {
     enlisted_ = 0;
+    for (executor* e = list_; e != nullptr; e = e->next) {
+        if (e->taken != 0 && e->thread == forking) {
+            e->thread = this_thread();
+            ++enlisted_;
+        } else {
+            e->active = 0;
+            e->taken = 0;
+        }
+    }
 }
 
 }  // namespace cmodx::code

@@ -25,11 +25,14 @@ class machine_facts {
     std::size_t used_ = 0;
 };
 
+pid_t this_thread();
+
+// Its memory is never given back: a signal that was sent to its thread may come when the heap is long gone.
 struct executor : codeheap_executor {
     class executors* of = nullptr;
     pid_t thread = 0;
     std::uint32_t taken = 0;
-    executor* next = nullptr;
+    executor* next = nullptr;  // of the heap's, or of the pool's
 };
 
 class executors {
@@ -61,7 +64,14 @@ class executors {
     void synchronize_self() { target::live::synchronize(way_); }
     void refresh(executor& e);
     void wait(executor& e);
-    void forget_others();  // in a forked child
+
+    // Around a fork: of the process-wide pool, then of a heap's registration.
+    static void lock_pool();
+    static void unlock_pool();
+    void lock() { lock_.lock(); }
+    void unlock() { lock_.unlock(); }
+    // In the child: of the threads that were registered only the one that forked is there.
+    void keep_only(pid_t forking);
 
     codeheap_sync how() const { return how_; }
     std::uint64_t broadcasts() const { return __atomic_load_n(&broadcasts_, __ATOMIC_RELAXED); }

@@ -255,8 +255,10 @@ void codeheap::lock_all() {
     freeing_.lock();
     writing_.lock();
     slabs_.lock_all();
+    threads.lock();
 }
 void codeheap::unlock_all() {
+    threads.unlock();
     slabs_.unlock_all();
     writing_.unlock();
     freeing_.unlock();
@@ -265,7 +267,6 @@ void codeheap::unlock_all() {
 
 codeheap_error codeheap::adopt() {
     if (here() == CODEHEAP_OK) return CODEHEAP_OK;
-    threads.forget_others();
     if (const codeheap_error e = slabs_.make_own(); e != CODEHEAP_OK) return e;
     *owner_ = 1;
     return CODEHEAP_OK;

@@ -71,6 +71,9 @@ bool take_sigtrap() {
     return installed;
 }
 
+void lock_sigtrap() { installing.lock(); }
+void unlock_sigtrap() { installing.unlock(); }
+
 breakpoint_in_flight::breakpoint_in_flight(const void* at) : at_(at) {
     const auto address = reinterpret_cast<std::uintptr_t>(at);
     const std::uint32_t i = __atomic_fetch_add(&newest, 1, __ATOMIC_SEQ_CST) % remembered;

@@ -7,6 +7,10 @@ namespace cmodx::code {
 // Installs a handler of SIGTRAP, once, in front of the one that there is; false if that is denied.
 bool take_sigtrap();
 
+// Around a fork.
+void lock_sigtrap();
+void unlock_sigtrap();
+
 // While it lives, whoever runs into the breakpoint at `at` comes back there.
 class breakpoint_in_flight {
   public:

@@ -115,7 +115,7 @@ CODEHEAP_API codeheap_error codeheap_publish(codeheap* heap);
 CODEHEAP_API size_t codeheap_reclaim(codeheap* heap);
 
 /* In the child of a fork: gives it a copy of the code at the same addresses; until then it shares the parent's and may
- * only run it. The child has one thread, which is outside. */
+ * only run it. The registration of the thread that forked goes on, inside or outside; the other threads' are void. */
 CODEHEAP_API codeheap_error codeheap_after_fork(codeheap* heap);
 
 typedef struct codeheap_info {
