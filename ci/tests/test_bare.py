@@ -99,6 +99,17 @@ def test_an_emulator_whose_clock_counts_instructions_repeats_a_run(machine, tmp_
     assert counted[0] == counted[1] and max(trials for _, trials, _ in counted[0]) > 100
 
 
+@each_machine
+def test_a_run_that_has_had_all_memory_goes_on_with_what_was_used_long_ago(machine, tmp_path):
+    """Each batch writes over what the memory held before, but not over the stubs that run."""
+    memory = (1 << 19).to_bytes(elf.Image(campaign.binary_of(machine)).word, "little")
+    image = _planted(machine, tmp_path, "cmodx_memory", memory)
+    done = _run(machine, image, tmp_path, "2SM+imm+same+po", "StaticKey+*+po+po", "--budget", "200ms")
+    assert done.returncode == 0, done.stderr
+    for record in results.read(tmp_path / "out")["tests"]:
+        assert record["status"] in ("pass", "seen", "not-seen"), record
+
+
 @pytest.mark.parametrize("machine", bochs, ids=lambda m: m.name)
 def test_a_disk_holds_sector_arguments_and_image(machine, tmp_path):
     image = elf.Image(campaign.binary_of(machine))

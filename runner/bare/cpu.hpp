@@ -57,6 +57,9 @@ bool abandon_others();
 // Gives a CPU its task; false: it has one.
 bool give(unsigned to, const platform::task& t);
 
+// What a test has kept for itself is anyone's again.
+void release_memory();
+
 std::uint64_t ticks_of(std::uint64_t nanoseconds);
 
 // Text on the serial line.

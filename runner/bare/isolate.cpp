@@ -13,6 +13,7 @@ isolated run_isolated(std::span<std::byte> record, std::chrono::nanoseconds limi
     bare::cpu& here = bare::cpus[0];
     bare::ended.how.store(bare::ending::none);
     bare::ended.size = 0;
+    bare::release_memory();
     if (machine::cmodx_save(&here.base) == 0) {
         machine::mask();
         bare::pending = {.limit = machine::ticks() + bare::ticks_of(static_cast<std::uint64_t>(limit.count()))};

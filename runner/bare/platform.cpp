@@ -3,45 +3,52 @@
 // and traps turned into returns.
 #include "runner/engine/platform.hpp"
 
+#include <algorithm>
+
 #include "facts.hpp"
 #include "runner/bare/calls.hpp"
 #include "runner/bare/cpu.hpp"
+#include "runner/bare/turns.hpp"
 
 namespace cmodx::platform {
 
 using bare::cpus;
 
+// Bytes that tests have, where there are more. In the image, so that tests of it can plant less.
+extern "C" {
+extern const volatile std::size_t cmodx_memory;
+const volatile std::size_t cmodx_memory = ~std::size_t{0};
+}
+
 namespace {
 
 constexpr std::size_t page = 4096;
 
-// In turn, so that what a batch gets was last used long ago.
-std::uint8_t* take(std::size_t size) {
-    static std::uint8_t* next = nullptr;
-    if (next == nullptr || size > static_cast<std::size_t>(machine::memory_end() - next))
-        next = machine::memory_begin();
-    if (size > static_cast<std::size_t>(machine::memory_end() - next)) return nullptr;
-    std::uint8_t* const taken = next;
-    next += size;
-    return taken;
+bare::turns& memory() {
+    const std::size_t most = cmodx_memory;
+    const auto there = static_cast<std::size_t>(machine::memory_end() - machine::memory_begin());
+    static bare::turns only(machine::memory_begin(), machine::memory_begin() + std::min(there, most));
+    return only;
 }
+
+std::size_t whole_pages(std::size_t size) { return (size + page - 1) / page * page; }
 
 }  // namespace
 
 code_memory map(mapping path, std::size_t size) {
-    size = (size + page - 1) / page * page;
+    size = whole_pages(size);
     if (path == mapping::poke || path == mapping::process || path == mapping::file)
         return {.failure = "needs an operating system"};
-    std::uint8_t* const memory = take(size);
-    if (memory == nullptr) return {.failure = "memory could not be mapped"};
-    if (path == mapping::alias)
-        return {machine::writable_alias(memory), machine::executable_alias(memory), size, nullptr};
-    return {memory, memory, size, nullptr};
+    // Of a `flip` mapping are the stubs, which run for as long as the test does; tests by it do not, environment.cpp.
+    std::uint8_t* const got = path == mapping::flip ? memory().keep(size) : memory().take(size);
+    if (got == nullptr) return {.failure = "memory could not be mapped"};
+    if (path == mapping::alias) return {machine::writable_alias(got), machine::executable_alias(got), size, nullptr};
+    return {got, got, size, nullptr};
 }
 
-void unmap(const code_memory&) {}
+void unmap(const code_memory&) {}  // its turn is over when others have had theirs
 
-// Memory of a `flip` mapping is writable and executable here; tests by that mapping do not run, environment.cpp.
+// Memory of a `flip` mapping is writable and executable here.
 bool make_executable(const code_memory&, mapping) { return true; }
 
 std::size_t page_size() { return page; }
@@ -98,9 +105,9 @@ bool run_beside(const task& other, void (*mine)(void*), void* argument) {
 }
 
 void* shared_memory(std::size_t size) {
-    std::uint8_t* const memory = take((size + page - 1) / page * page);
-    for (std::size_t i = 0; memory != nullptr && i < size; ++i) memory[i] = 0;
-    return memory;
+    std::uint8_t* const got = memory().keep(whole_pages(size));
+    for (std::size_t i = 0; got != nullptr && i < size; ++i) got[i] = 0;
+    return got;
 }
 
 std::uint64_t nanoseconds() {
@@ -131,6 +138,8 @@ void guarded(void (*body)(void*), void (*on_fault)(void*, int, std::uintptr_t), 
 }  // namespace cmodx::platform
 
 namespace cmodx::bare {
+
+void release_memory() { platform::memory().release(); }
 
 std::uint64_t ticks_of(std::uint64_t nanoseconds) {
     constexpr std::uint64_t second = 1'000'000'000;
