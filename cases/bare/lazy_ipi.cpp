@@ -13,7 +13,7 @@
 namespace cmodx {
 namespace {
 
-constexpr std::size_t generation = 0;  // word; those from 1 on: whether that CPU is here
+constexpr std::size_t generation = 0;  // word; those from 1 on: the bit of a CPU that is here, or 0
 
 struct lazy_ipi {
     static constexpr std::string_view name = "LazyIpi";
@@ -34,10 +34,9 @@ struct lazy_ipi {
     inline static std::uint32_t next = 0;
     static void interrupt_who_is_here() {
         words->word[generation].store(next);
-        std::uint32_t here = 0;
-        for (unsigned i = 1; i < words->word.size(); ++i)
-            if (words->word[i].load() != 0) here |= 1u << i;
-        if (here != 0) platform::as_kernel()->interrupt(here, nullptr, nullptr);
+        std::uint64_t here = 0;
+        for (std::size_t i = 1; i < words->word.size(); ++i) here |= words->word[i].load();
+        if (here != 0) platform::as_kernel()->interrupt(static_cast<std::uint32_t>(here), nullptr, nullptr);
     }
 
     static void script(cmodx::script& s) {
@@ -59,9 +58,11 @@ struct lazy_ipi {
         const auto executor = [&](observer& o) {
             random_source chance(o.index);
             std::uint64_t mine = 0;
+            // A CPU's number is not its place in the script where one before it does not start.
+            const std::uint64_t bit = std::uint64_t{1} << platform::as_kernel()->cpu();
             std::atomic<std::uint64_t>& here = w.word[o.index % w.word.size()];
             while (w.turn.load() != finished && !w.abandoned) {
-                here.store(1);
+                here.store(bit);
                 const std::uint64_t now = w.word[generation].load();
                 if (now != mine) s.executor_steps();
                 mine = now;
@@ -69,9 +70,11 @@ struct lazy_ipi {
                     const std::uint32_t before = w.flag.load(std::memory_order_acquire);
                     const std::uint32_t value = s.run();
                     o.check(s, value, before, w.flag.load(std::memory_order_acquire));
+                    // Where CPUs take turns when they pause, others' turn comes while this one is here, too.
+                    if (n % 32 == 0) platform::pause();
                 }
                 here.store(0);
-                for (std::uint32_t n = chance.below(2000); n-- > 0;) platform::pause();
+                for (std::uint32_t n = chance.below(64); n-- > 0;) platform::pause();
             }
         };
         everyone(s, executor, writer);

@@ -190,6 +190,38 @@ def test_a_cpu_that_never_answers_is_left_out_and_named(machine, tmp_path):
     assert records["MP.RF"]["reason"] == "needs 2 CPUs, has 1; did not start: CPU 1"
 
 
+@pytest.mark.parametrize("machine", machines.select(["qemu-bare-10-x86_64-single"]), ids=lambda m: m.name)
+def test_behind_a_cpu_that_never_answers_others_are_known_by_their_own_numbers(machine, tmp_path):
+    """CPU 1 is silent, 0 and 2 run: whoever takes the second for CPU 1 interrupts nobody."""
+    image = elf.Image(campaign.binary_of(machine))
+    # What all CPUs but the first call last goes by way of the boot sector, which nothing reads here.
+    call, room = image.address("cmodx_trampoline") - 5, image.address("cmodx_boot_sector")
+    assert image.bytes[image.offset("cmodx_trampoline") - 5] == 0xE8
+
+    def to(target: int, behind: int) -> bytes:
+        return (target - behind).to_bytes(4, "little", signed=True)
+
+    at = image.offset("cmodx_trampoline") - 4
+    image.bytes[at : at + 4] = to(room, call + 5)
+    asleep = bytes.fromhex("83ff01 7503 f4 ebfd e9")  # cmp $1, %edi; jne 2f; 1: hlt; jmp 1b; 2: jmp cmodx_secondary
+    at = image.offset("cmodx_boot_sector")
+    image.bytes[at : at + 13] = asleep + to(image.address("cmodx_secondary"), room + 13)
+    (tmp_path / "image").write_bytes(image.bytes)
+    three = tmp_path / "three.toml"
+    three.write_text(f'extends = "{machine.path}"\ncpus = 3\n')
+    words = ["LazyIpi+*", "--budget", "100ms"]
+    done = _run(machines.read_machine(three), tmp_path / "image", tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    document = results.read(tmp_path / "out")
+    assert (document["facts"]["cpus"], document["facts"]["cpus_silent"]) == ("2", "1")
+    assert {record["status"] for record in document["tests"]} <= {"pass", "seen", "not-seen"}
+    argv = [*machines.read_machine(three).command(tmp_path / "image"), "bench", "30"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    prices = {line["price"] for line in map(json.loads, done.stdout.splitlines()) if "what" in line}
+    assert "ipi spinning 1" in prices and "ipi spinning 2" not in prices
+
+
 def test_what_an_image_complains_of_is_found_on_its_line(tmp_path):
     channel = tmp_path / "channel"
     channel.write_text('{"header": {}}\n{"name": "a"}\n\ncmodx: the bare image failed: a trap\n')

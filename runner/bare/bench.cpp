@@ -181,22 +181,30 @@ class bench {
             const std::uint64_t then = machine::ticks() + ticks_of(100'000);
             while (machine::ticks() < then) platform::pause();
         };
-        const auto to = [](unsigned n) { return [n] { call((2u << n) - 2, nullptr, nullptr); }; };
-        for (unsigned n = 1; n < cpu_count; ++n)
-            add(measure("ipi asleep " + std::to_string(n), 1, timer_, settle, to(n)),
+        std::vector<unsigned> others;  // that have started
+        for (unsigned k = 1; k < cpu_count; ++k)
+            if (cpus[k].online.load()) others.push_back(k);
+        const auto to_first = [&](std::size_t n) {
+            std::uint32_t set = 0;
+            for (std::size_t i = 0; i < n; ++i) set |= 1u << others[i];
+            return [set] { call(set, nullptr, nullptr); };
+        };
+        for (std::size_t n = 1; n <= others.size(); ++n)
+            add(measure("ipi asleep " + std::to_string(n), 1, timer_, settle, to_first(n)),
                 "CPUs that sleep are interrupted and have answered; their number");
         std::atomic<bool> stop{false};
         std::array<platform::task, machine::most_cpus> tasks;
-        for (unsigned n = 1; n < cpu_count; ++n) {
-            tasks[n] = {.body = spin, .argument = &stop, .cpu = n};
-            if (!give(n, tasks[n])) panic("a CPU has a task that nobody gave it");
+        for (std::size_t n = 1; n <= others.size(); ++n) {
+            const unsigned cpu = others[n - 1];
+            tasks[cpu] = {.body = spin, .argument = &stop, .cpu = cpu};
+            if (!give(cpu, tasks[cpu])) panic("a CPU has a task that nobody gave it");
             settle();
-            add(measure("ipi spinning " + std::to_string(n), 1, timer_, nothing, to(n)),
+            add(measure("ipi spinning " + std::to_string(n), 1, timer_, nothing, to_first(n)),
                 "CPUs that run are interrupted and have answered; their number");
         }
         stop = true;
-        for (unsigned n = 1; n < cpu_count; ++n)
-            while (cpus[n].work.load() != nullptr) platform::pause();
+        for (const unsigned cpu : others)
+            while (cpus[cpu].work.load() != nullptr) platform::pause();
     }
 
     void claims() {

@@ -26,10 +26,10 @@ struct bare_kernel final : kernel {
             ~0u, [](void* t) { machine::invalidate_tag(*static_cast<unsigned*>(t)); }, &tag);
     }
     void interrupt(std::uint32_t which, void (*handler)(void*), void* argument) const override {
-        bare::call(which, handler, argument);
+        bare::call(there(which), handler, argument);
     }
     void begin_interrupt(std::uint32_t which, void (*handler)(void*), void* argument) const override {
-        bare::begin_call(which, handler, argument);
+        bare::begin_call(there(which), handler, argument);
     }
     void end_interrupt() const override { bare::end_call(); }
     bool ending() const override {
@@ -46,6 +46,15 @@ struct bare_kernel final : kernel {
     void handle_breakpoints(on_breakpoint handler, void* argument) const override {
         bare::breakpoints.argument = argument;
         bare::breakpoints.handler.store(handler, std::memory_order_release);
+    }
+
+  private:
+    // Who asks for a CPU that is not there meant another one, which would not be interrupted.
+    static std::uint32_t there(std::uint32_t which) {
+        for (unsigned k = 0; which != ~0u && which >> k != 0; ++k)
+            if ((which >> k & 1) != 0 && (k >= bare::cpu_count || !bare::cpus[k].online.load()))
+                bare::panic("a test interrupts a CPU that did not start");
+        return which;
     }
 };
 constexpr bare_kernel services;

@@ -29,8 +29,8 @@ class kernel {
     virtual void forget_tag(unsigned tag) const = 0;
 
     // --- Interrupts.
-    // Calls handler(argument) in an interrupt of each CPU of the set (bit = number) but the caller's; without a handler
-    // each synchronizes its context. Returns when all have. A handler uses no floating-point register.
+    // Calls handler(argument) in an interrupt of each CPU of the set (bit = number; ~0: all) but the caller's; without
+    // a handler each synchronizes its context. Returns when all have. A handler uses no floating-point register.
     virtual void interrupt(std::uint32_t which, void (*handler)(void*), void* argument) const = 0;
     // The same in two: `begin` returns at once.
     virtual void begin_interrupt(std::uint32_t which, void (*handler)(void*), void* argument) const = 0;
