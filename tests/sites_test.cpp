@@ -203,13 +203,14 @@ TEST(sites, branch_leads_to_its_pad_and_a_mixture_to_one_that_tells) {
     }
 }
 
-// DDI0487 B2.2.5 and DDI0406C A3.5.4: BRK and BKPT may replace code that runs, UDF may not.
-TEST(sites, a_breakpoint_is_what_may_replace_code_that_runs) {
+// BRK may replace code that runs (DDI0487 B2.2.5) and UDF may not. On A32 BKPT may, too, but Linux has no handler for
+// it and takes UDF.
+TEST(sites, a_breakpoint_is_what_debuggers_take) {
     const auto trap_of = [](const architecture& a) { return emitted(0, [&](code_buffer& code) { a.trap(code); }); };
     EXPECT_EQ(trap_of(architectures[0]), (bytes{0xcc}));                    // int3
     EXPECT_EQ(trap_of(architectures[1]), (bytes{0x00, 0x00, 0x20, 0xd4}));  // brk #0
     EXPECT_EQ(trap_of(architectures[2]), (bytes{0x02, 0x90}));              // c.ebreak
-    EXPECT_EQ(trap_of(architectures[3]), (bytes{0x70, 0x00, 0x20, 0xe1}));  // bkpt #0
+    EXPECT_EQ(trap_of(architectures[3]), (bytes{0xf0, 0x00, 0xf0, 0xe7}));  // udf #0
 }
 
 TEST(sites, steps_have_names_of_their_own) {

@@ -105,7 +105,7 @@ struct isa {
         append(code, b(static_cast<std::int64_t>(begin) - static_cast<std::int64_t>(code.size), cond::ne));
     }
 
-    static constexpr void trap(code_buffer& code) { append(code, bkpt(0)); }
+    static constexpr void trap(code_buffer& code) { append(code, udf(0)); }
 };
 static_assert(back_end<isa>);
 

@@ -64,6 +64,8 @@ inline constexpr action actions[] = {
     {"switch_asid", {effect::remapped, detail::dsb, effect::forget, effect::predict, detail::dsb, effect::sync}},
     {"switch_space", {effect::remapped, detail::dsb, effect::sync}},
     {"eret", {effect::sync}},
+    {"breakpoint", {effect::guarded}},
+    {"breakpoint.one", {effect::guarded}},
     {"wake", {}},  // WFI does not synchronize the context, and the interrupt is not taken yet
     {"membarrier", {detail::dmb | effect::stores_done}, basis::kernel_abi, membarrier_header},
     {.step = "membarrier", .does = {effect::sync_others}, .strength = basis::kernel_abi, .source = membarrier_header,
@@ -144,6 +146,9 @@ inline constexpr statement statements[] = {
     {.between = set_of(relation::data), .ruling = verdict::allowed, .strength = basis::arch_text,
      .source = memory_model,
      .reason = "what is modified is data, and its store or its load is not ordered with the flag's"},
+    {.seen = broken, .holds = races, .with = effect::guarded, .ruling = verdict::unpredictable,
+     .strength = basis::arch_text, .source = concurrent_modification,
+     .reason = "the breakpoint is UDF, as Linux's are, and not in the class that may be exchanged while it runs"},
     {.seen = broken, .holds = detail::in_class, .ruling = verdict::forbidden, .strength = basis::arch_text,
      .source = concurrent_modification,
      .reason = "both instructions are in the class that may be exchanged while they run: one of the two executes"},
