@@ -96,6 +96,7 @@ judged judge_trial(const test_case& t, const std::vector<ruled_witness>& rulings
     const counted_witness* worst = nullptr;
     for (const ruled_witness& ruled : rulings) {
         counted_witness w = {.ruled = ruled, .k = r.counts.seen(ruled.what), .n = r.counts.rounds, .upper95 = {}};
+        if (ruled.what == witness::never_new && r.counts.settled != 0) w.n = r.counts.settled;
         if (w.k == 0) {
             if (ruled.what == witness::stale) w.n = r.counts.fresh;
             if (w.n != 0) w.upper95 = 3.0 / static_cast<double>(w.n);

@@ -18,7 +18,8 @@ inline constexpr std::string_view on_linux = "linux";
 
 class child {
   public:
-    static constexpr int faulted = 70;  // its exit code when a fault has ended it
+    static constexpr int faulted = 70;  // its exit code when a fault has ended it,
+    static constexpr int gave_up = 71;  // and when it has refused, or failed
 
     // Runs body() in the child, on the cpu-th CPU. What it finds out it stores in s.words().
     template <class F>
@@ -30,7 +31,8 @@ class child {
         }
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         s.move_to(cpu);
-        _exit(s.survives(body) ? 0 : faulted);
+        const bool survived = s.survives(body);
+        _exit(!survived ? faulted : s.broken() ? gave_up : 0);
     }
     ~child() {
         if (pid_ <= 0) return;
@@ -42,12 +44,14 @@ class child {
 
     bool started() const { return pid_ > 0; }
     pid_t pid() const { return pid_; }
-    // Waits for its end: its exit code, or -1. A fault counts as one of the test.
+    // Waits for its end: its exit code, or -1. A fault counts as one of the test; another end before its time proves
+    // nothing.
     int end() {
         if (pid_ <= 0) return -1;
         const int status = wait();
         const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
         if (code == faulted) of_.count(witness::fault);
+        if (code == gave_up || code == -1) of_.fail("a child process ended before its time");
         return code;
     }
 

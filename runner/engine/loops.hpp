@@ -91,10 +91,9 @@ void executor_loop(worker& w) {
             wait_a_little(w);
             continue;
         }
-        l.asked = b.exclusive ? 1 : most_rounds;
-        l.frame[static_cast<std::size_t>(field::rounds)] = l.asked;
-        w.current = &l;
-        l.run(l.frame.data());
+        // After a witness of two fetches a round in which nothing changes is not another one.
+        const bool singly = b.exclusive || (!known::fetches_once && l.steady >= outcome::first_witness);
+        make_rounds(w, l, singly ? 1 : most_rounds);
         count_unchanged(w, l, 1);  // all but the last, which may have changed
 
         const std::uint32_t value = l.observed(known::first_fetch);

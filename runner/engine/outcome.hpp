@@ -52,7 +52,9 @@ struct tally {
     std::uint64_t yields = 0;       // waits that gave the CPU away
     std::int64_t voluntary_switches = 0;  // of the observers' threads, by getrusage
     std::int64_t involuntary_switches = 0;
-    std::uint64_t failed_calls = 0;  // threads in whose rounds a system call of the protocol failed
+    std::uint64_t settled = 0;  // times that never_new was looked for: by thread, copy of the code and batch
+    std::uint64_t failed_calls =
+        0;  // copies of the code, by thread, in whose rounds a system call of the protocol failed
     first_witness first;
 
     void add(const tally& other) {
@@ -64,6 +66,7 @@ struct tally {
         yields += other.yields;
         voluntary_switches += other.voluntary_switches;
         involuntary_switches += other.involuntary_switches;
+        settled += other.settled;
         failed_calls += other.failed_calls;
         if (!first.present) first = other.first;
     }

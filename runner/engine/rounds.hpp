@@ -104,7 +104,11 @@ bool meet(worker& w, bool concludes) {
         b.arrived.store(0, std::memory_order_relaxed);
         b.meetings.store(meeting + 1, std::memory_order_release);
     } else {
-        while (b.meetings.load(std::memory_order_acquire) == meeting) wait_a_little(w);
+        while (b.meetings.load(std::memory_order_acquire) == meeting) {
+            const bool all_there = b.ready.load(std::memory_order_acquire) > b.observer_count;
+            if (b.stopped() && !all_there) return false;  // a thread could not be started
+            wait_a_little(w);
+        }
     }
     w.waited = 0;
     w.late = w.tainted;
@@ -123,10 +127,9 @@ void round_loop(worker& w) {
             l.frame[word_of(field::source, x)] = reinterpret_cast<std::uintptr_t>(b.patches[generation & 0xff].data());
             l.frame[word_of(field::value, x)] = meeting_view::value_of(round, w.index);
         }
-        w.current = &l;
         if (const std::uint32_t skew = b.pace / 16; skew != 0)
             for (std::uint32_t spins = w.random.below(skew); spins != 0; --spins) platform::pause();
-        l.run(l.frame.data());
+        make_rounds(w, l, 0);
         if (w.fetches == 0) continue;
         // A machine that owes a thread no news could show it code so old that it looks new.
         const std::uint32_t value = l.observed(static_cast<std::size_t>(std::countr_zero(w.fetches)));

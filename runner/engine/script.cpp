@@ -128,7 +128,11 @@ void script::contract(std::int64_t came_to, std::int64_t wanted) {
 std::uint32_t script::choose(std::uint32_t bound) { return random_.below(bound); }
 
 void script::move_to(std::size_t i) {
-    if (!platform::pin(options_->cpus[i % cpus()])) refuse("a thread may not be moved to another CPU");
+    const unsigned cpu = options_->cpus[i % cpus()];
+    if (!platform::pin(cpu))
+        refuse("a thread may not be moved to another CPU");
+    else if (platform::current_cpu() != cpu)
+        refuse("a moved thread stayed on its CPU");
 }
 
 bool script::wait_for(const std::atomic<std::uint32_t>& what, std::uint32_t wanted) {

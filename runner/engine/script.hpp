@@ -75,7 +75,8 @@ class script {
     void refuse(const char* why) { result_->refused = why; }
     // The run proves nothing.
     void fail(const char* why) { result_->error = why; }
-    bool over() const { return result_->refused != nullptr || result_->error != nullptr || spent(); }
+    bool broken() const { return result_->refused != nullptr || result_->error != nullptr; }
+    bool over() const { return broken() || spent(); }
 
     // --- Chance, CPUs, company.
     std::uint32_t choose(std::uint32_t bound);

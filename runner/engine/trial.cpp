@@ -162,6 +162,8 @@ class trial {
             w.random = random_source(choose_.seed_of_another());
             w.counts = {};
             w.warm = false;
+            w.settling = false;
+            w.settled = 0;
             w.late = false;
             w.faulted = false;
             w.fetches = slots_that_fetch(test_->form->programs[program]);

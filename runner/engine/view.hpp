@@ -91,6 +91,11 @@ struct traits {
             if (fetches(e.what)) return e.slot;
         return 0;
     }
+    static constexpr unsigned fetches_of(std::size_t thread) {
+        unsigned count = 0;
+        for (const event& e : S::programs[thread].events) count += fetches(e.what) ? 1 : 0;
+        return count;
+    }
     static constexpr bool flag_comes_first(std::size_t thread) {
         for (const event& e : S::programs[thread].events) {
             if (e.what == act::load_flag) return true;
@@ -120,6 +125,7 @@ struct traits {
     static constexpr std::size_t flag_slot = slot_of(observer, act::load_flag);
     static constexpr std::size_t code_slot = slot_of(observer, act::load_code);
     static constexpr std::size_t first_fetch = first_fetch_of(observer);
+    static constexpr bool fetches_once = fetches_of(observer) == 1;
     // Its observers know from a flag, before they run the site, which generation it has.
     static constexpr bool waits = !together && !writer_observes && flag_comes_first(observer);
     // It tells later generations from earlier ones, and has no flag to do it by.

@@ -21,9 +21,7 @@ void warm_up(worker& w) {
     for (unsigned k = 0; k < w.in->instance_count; ++k)
         for (unsigned n = 0; n < 3; ++n) {
             lane& l = w.lanes[k];
-            w.current = &l;
-            l.frame[static_cast<std::size_t>(field::rounds)] = 1;
-            l.run(l.frame.data());
+            make_rounds(w, l, 1);
             if (!all_fetched(w, l, w.in->tokens[0]))
                 w.in->broken.store("the unmodified code did not return what it should");
         }
@@ -37,18 +35,17 @@ void start_together(worker& w) {
     w.tainted = false;
 }
 
-// The writer has stopped or is about to: does the last generation ever arrive?
+// The writer has stopped or is about to: does the last generation ever arrive? A fault ends the search in its lane.
 void settle(worker& w) {
-    for (unsigned k = 0; k < w.in->instance_count; ++k) {
-        lane& l = w.lanes[k];
-        w.current = &l;
+    for (w.settling = true; w.settled < w.in->instance_count; ++w.settled) {
+        lane& l = w.lanes[w.settled];
+        ++w.counts.settled;
         std::uint64_t begin = 0;
         for (unsigned tries = 0;; ++tries) {
             if (!w.in->written.load(std::memory_order_acquire)) tries = 0;
             if (tries == 0) begin = platform::nanoseconds();
             const std::uint32_t flag = l.of->flag().load(std::memory_order_acquire);
-            l.frame[static_cast<std::size_t>(field::rounds)] = 1;
-            l.run(l.frame.data());
+            make_rounds(w, l, 1);
             // Of two generations, every other last one looks right by chance.
             const bool by_chance = w.in->site->generations == 2 && !l.moved && flag >= 2;
             if (all_fetched(w, l, w.in->tokens[flag & 0xff]) && !by_chance) break;
@@ -91,6 +88,7 @@ void on_fault(void* argument, int signal, std::uintptr_t pc) {
     const bool first = !w.counts.first.present;
     if (!w.writes()) count_unchanged(w, l, 0);
     w.faulted = true;
+    if (w.settling) ++w.settled;
     ++w.counts.count[static_cast<std::size_t>(outcome_of(witness::fault))];
     ++w.counts.rounds;
     note_first(w, l, outcome_of(witness::fault), l.of->flag().load(std::memory_order_relaxed));
@@ -141,11 +139,9 @@ void noise_loop(worker& w) {
     batch& b = *w.in;
     while (!b.stopped()) {
         lane& l = w.pick();
-        l.asked = 1 + w.random.below(256);
-        l.frame[static_cast<std::size_t>(field::rounds)] = l.asked;
+        const std::uint32_t rounds = 1 + w.random.below(256);
         for (location x = 0; x < locations; ++x) l.frame[word_of(field::value, x)] = w.random.below(0x80000000);
-        w.current = &l;
-        l.run(l.frame.data());
+        make_rounds(w, l, rounds);
     }
 }
 

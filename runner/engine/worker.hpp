@@ -115,6 +115,8 @@ struct worker {
     bool late = false;              // running together: this round began with one
     bool faulted = false;           // running together: this round ended in a fault
     bool warm = false;
+    bool settling = false;      // the loop is over, and the last generation is looked for
+    unsigned settled = 0;       // lanes in which it was
     platform::switches before;  // when the loop began
     std::uint8_t fetches = 0;   // set of slots: those that observe what a site returned
     void (*loop)(worker&) = nullptr;
@@ -134,6 +136,14 @@ void wait_a_little(worker& w);
 void noise_loop(worker& w);
 // Maintains the code and synchronizes this thread, for want of progress: a machine may owe it no news of what changed.
 void refresh(worker& w, const lane& l);
+
+// Lets the stub make so many rounds; 0 for a stub that makes one and does not count.
+inline void make_rounds(worker& w, lane& l, std::uint32_t rounds) {
+    l.asked = rounds;
+    l.frame[static_cast<std::size_t>(field::rounds)] = rounds;
+    w.current = &l;
+    l.run(l.frame.data());
+}
 
 // Counts the rounds that ended inside the stub, less `others`: in each, nothing new was seen.
 inline void count_unchanged(worker& w, const lane& l, std::uint32_t others) {
