@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -33,6 +34,13 @@ void slow_to_begin(worker& w) {
     w.counts.rounds += 100;
     w.counts.fresh += 100;
     w.counts.transitions += 100;
+}
+
+// A site of which every other generation raises a signal.
+const site_layout* sound = nullptr;
+void traps_if_odd(code_buffer& code, std::uint8_t generation) {
+    if (generation % 2 == 0) return sound->emit_patch(code, generation);
+    for (std::size_t i = 0; i < 16; ++i) find_architecture(target_name())->isa.trap(code);
 }
 
 using store_code_function = void (*)(code_buffer&, location, std::size_t);
@@ -118,6 +126,28 @@ TEST_F(mutation, a_batch_grows_to_what_a_slow_machine_needs) {
     const trial_result r = run(t, t.on->isa, options);
     ASSERT_EQ(r.error, nullptr) << r.error;
     EXPECT_GT(r.counts.fresh, 0u) << r.batches << " batches";
+}
+
+TEST_F(mutation, a_fault_is_one_round_and_does_not_go_on_for_ever) {
+    for (const char* shape : {"Patch", "SB.RF"}) {
+        SCOPED_TRACE(shape);
+        test_case t = find_test(shape);
+        ASSERT_NE(t.form, nullptr);
+        sound = &*std::ranges::find(t.on->isa.sites, "nop_branch", &site_layout::name);
+        site_layout site = *sound;
+        site.emit_patch = traps_if_odd;
+        t.site = &site;
+        const trial_result r = run(t, t.on->isa, brief);
+        ASSERT_EQ(r.error, nullptr) << r.error;
+        const std::uint64_t faults = r.counts.seen(witness::fault);
+        EXPECT_GT(faults, 0u);
+        std::uint64_t all = 0;
+        for (const std::uint64_t count : r.counts.count) all += count;
+        EXPECT_EQ(all, r.counts.rounds + r.counts.seen(witness::never_new));
+        if (t.form->together) {
+            EXPECT_EQ(r.counts.rounds, r.counts.writes + faults);
+        }
+    }
 }
 
 class mutation_of : public mutation, public testing::WithParamInterface<mutant> {};
