@@ -10,7 +10,7 @@ from cmodx_ci import expected, fault, soak, tree
 from cmodx_ci.fault import UsageFault
 from cmodx_ci.machines import read_machine
 
-witness = {"witness": "stale", "verdict": "forbidden", "basis": "arch-text", "k": 0}
+witness = {"witness": "stale", "verdict": "forbidden", "basis": "arch-text", "source": "a manual", "k": 0, "n": 1000}
 listed = [
     {"name": "A", "witnesses": [witness]},
     {"name": "B", "witnesses": [{**witness, "verdict": "allowed"}]},
@@ -30,6 +30,7 @@ def binary(tmp_path):
         "if words[0] == 'list': print(json.dumps(listed)); sys.exit()\n"
         "seed = int(words[words.index('--seed') + 1])\n"
         "status = {'A': ['fail', 'pass'][seed % 2], 'B': ['seen', 'not-seen'][seed % 2], 'C': 'pass'}\n"
+        "for test in listed: test['witnesses'][0]['k'] = status[test['name']] in ('fail', 'seen')\n"
         "tests = [{**t, 'trials': 1000, 'fresh': 10, 'status': status[t['name']]} for t in listed if t['name'] in words]\n"
         "document = {'tests': tests, 'facts': {}, 'tool': {'commit': 'x'}}\n"
         "open(words[words.index('--output') + 1], 'w').write(json.dumps(document))\n",
@@ -54,6 +55,20 @@ def test_a_known_failure_is_no_alarm(binary, monkeypatch):
     line = expected.Line(test="A", witness="stale", reason="known", link="", where="here")
     monkeypatch.setattr(expected, "lines_of", lambda name: [line])
     assert soak.soak(native, binary, 0.2, [], 2)["alarms"] == {}
+
+
+def test_what_no_line_says_of_a_test_is_an_alarm():
+    """A line excuses its witness, not its test."""
+    lines = [expected.Line(test="A", witness="stale", reason="known", link=None, where="here")]
+    stale, torn = witness | {"k": 1}, witness | {"witness": "torn", "k": 1}
+
+    def alarm(status, *witnesses):
+        return soak.unexpected({"name": "A", "status": status, "witnesses": [*witnesses], "reason": ""}, lines)
+
+    assert not alarm("fail", stale) and not alarm("pass", witness)
+    assert alarm("fail", witness, torn) and alarm("fail", stale, torn)
+    assert all(alarm(status, witness) for status in ("crash", "timeout", "missing"))
+    assert not alarm("error", witness)  # void
 
 
 def test_another_status_is_told_unless_chance_has_a_part(binary):
