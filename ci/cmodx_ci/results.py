@@ -52,7 +52,7 @@ def write(path: Path, document: Document) -> None:
 def salvage(lines_path: Path) -> Document | None:
     """The document of a run that was cut short, from its JSON Lines; None if it has not even a header."""
     try:
-        lines = lines_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = lines_path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return None
     whole = []

@@ -155,6 +155,14 @@ def test_salvage_of_a_cut_line(tmp_path, document):
             assert len(salvaged["tests"]) >= text[:cut].count("\n") - 1 and salvaged["complete"] is False
 
 
+def test_a_line_ends_with_a_newline_and_with_nothing_else(tmp_path):
+    """A string of JSON may hold what Unicode calls the end of a line."""
+    lines = tmp_path / "r.json.jsonl"
+    records = [{"header": {}}, {"name": "a", "stderr": "one\x85two\u2028three\u2029four"}, {"name": "b"}]
+    lines.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    assert results.salvage(lines)["tests"] == records[1:]
+
+
 real = tree.binary("native")
 
 
