@@ -4,6 +4,7 @@
 Merging is associative and commutative: counts add up, everything else is a set or a greatest element.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from .expected import gating
 # From what says least to what must not be overlooked; a merged test has the last of its statuses.
 status_order = ("void", "skip", "not-seen", "pass", "seen", "missing", "error", "timeout", "crash", "fail")
 _status_rank = {status: rank for rank, status in enumerate(status_order)}
+# A site in a test's name, and where it is placed.
+_place = re.compile(r"(.*?)(?:@([0-9]{1,9}-[0-9]{1,9}))?")
 _verdict_rank = {v: i for i, v in enumerate(("allowed", "unpredictable", "unspecified", "required", "forbidden"))}
 # A record with one of these is kept whole: a report shows all that is known of it.
 telling = frozenset(("missing", "error", "timeout", "crash", "fail"))
@@ -171,7 +174,7 @@ def of_baseline(document: dict[str, Any]) -> Run:
     run = Run(machine["name"], machine["architecture"], environment, tests)
     for entry in document["tests"]:
         words = entry["name"].split("+")
-        site, _, at = (words[1] if len(words) > 1 else "").partition("@")
+        site, at = _place.fullmatch(words[1] if len(words) > 1 else "").groups("")
         parts = Parts(words[0], site, words[2] if len(words) > 2 else "", at, entry.get("origin", ""))
         tests[entry["name"]] = Result(
             entry["status"],

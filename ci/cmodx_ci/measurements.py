@@ -14,7 +14,7 @@ def is_one(name: str) -> bool:
     """Whether this file calls itself a measurement; the reader says what is wrong with it otherwise."""
     try:
         found = json.loads(Path(name).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and str(found.get("schema", "")).startswith("cmodx-measurement/")
 

@@ -206,8 +206,18 @@ def curve(document: Document, name: str) -> str | None:
     return _svg(figure, document, f"{_titles.get(name, name)}; n = {min(n)} to {max(n)} a point, bars 95 %")
 
 
+def _literal(value: Any) -> Any:
+    """With the dollars in its texts escaped: between two of them matplotlib reads a formula."""
+    if isinstance(value, dict):
+        return {key: _literal(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_literal(inner) for inner in value]
+    return value.replace("$", r"\$") if isinstance(value, str) else value
+
+
 def of(document: Document) -> list[str]:
     """Every picture that the document has figures for."""
+    document = _literal(document)
     groups = list(dict.fromkeys(p["group"] for p in document["prices"]))
     names = list(dict.fromkeys(c["curve"] for c in document["curves"]))
     makers: list[Callable[[], str | None]] = [lambda: torn(document), lambda: matrix(document), lambda: lines(document)]

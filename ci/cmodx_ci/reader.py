@@ -55,6 +55,10 @@ def parse(raw: bytes, where: str) -> tuple[str, dict[str, Any]]:
                 f"{where}: tests/{place}: {plain(record['name'], 120)} is there twice,"
                 f" first as tests/{names[record['name']]}"
             )
+    for place, cell in enumerate(document.get("cells", [])):
+        if cell["torn"] + cell["mixed"] > cell["executions"]:
+            seen = f"{cell['torn']} torn and {cell['mixed']} mixed"
+            raise UsageFault(f"{where}: cells/{place}: {seen} of {cell['executions']} executions")
     return kind, document
 
 

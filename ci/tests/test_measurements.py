@@ -73,7 +73,13 @@ def test_schema_accepts_and_refuses():
     for change in (
         lambda d: d.pop("clock"),
         lambda d: d["prices"][0].update(extra=1),
+        lambda d: d["prices"][0].pop("histogram"),
+        lambda d: d["prices"][0].update(histogram=[]),
+        lambda d: d["prices"][2].pop("from_cpu"),
+        lambda d: d["prices"][3].pop("failure"),
         lambda d: d["cells"][0].update(torn=-1),
+        lambda d: d["cells"][0]["at"].pop("width"),
+        lambda d: d["cells"][4]["at"].pop("set"),
         lambda d: d["curves"][0]["points"][0].pop("low"),
         lambda d: d.update(schema="cmodx-measurement/2"),
     ):
@@ -95,6 +101,24 @@ def test_pictures_say_what_they_show():
     assert "none: upper bound" in plots.curve(full, "wait")
     assert "&lt;iret&gt;" in plots.prices(full, "step")
     assert plots.of(document()) == []
+
+
+def test_no_text_of_a_document_is_a_formula():
+    shown = document(prices=[price(r"$\foo$")], machine={"architecture": "x86_64", "name": r"\$\bar$"})
+    (picture,) = plots.of(shown)
+    assert r">$\foo$<" in picture and r"\$\bar$" in picture
+
+
+def test_what_cannot_be_is_refused(tmp_path):
+    path = tmp_path / "bench.json"
+    for torn, mixed in ((1, 0), (0, 1)):
+        wrong = cell("torn", 0, 1000, width=4, boundary=64, before=1, pace=0) | {"executions": 0, "torn": torn, "mixed": mixed}
+        path.write_text(json.dumps(document(cells=[wrong])), encoding="utf-8")
+        with pytest.raises(fault.UsageFault, match=f"cells/0: {torn} torn and {mixed} mixed of 0 executions"):
+            report_command.html([str(path)])
+    path.write_text("[" * 100000, encoding="utf-8")
+    with pytest.raises(fault.UsageFault, match="nested too deep"):
+        report_command.html([str(path)])
 
 
 def test_emulated_times_are_called_so():

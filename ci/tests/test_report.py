@@ -75,6 +75,18 @@ def test_hostile_page(evil, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["evil.json", "out"]
 
 
+def test_a_name_that_only_looks_like_a_place(tmp_path):
+    seen = {"witness": "torn", "k": 1, "n": 2, "verdict": "allowed", "basis": "arch-text"}
+    tests = [{"name": f"X+imm@{at}+same+po", "status": "seen", "witnesses": [seen]} for at in ("abc", "64-2", "64-")]
+    machine = {"name": "m", "architecture": "x86_64"}
+    path = tmp_path / "baseline.json"
+    baseline = {"schema": "cmodx-baseline/1", "machine": machine, "environment": {}, "tests": tests}
+    path.write_text(json.dumps(baseline), encoding="utf-8")
+    shown = view.of(sources.of(str(path)))
+    assert [parts.at for parts in (r.parts for r in shown.columns[0].run.tests.values())] == ["", "64-2", ""]
+    assert {boundary: list(row) for boundary, row in shown.torn["m"].items()} == {64: [2]}
+
+
 def test_page_is_self_contained():
     """No address but its own places; the script is the one whose hash the page's policy allows."""
     page = ci("report", tree.root / "ci" / "tests" / "data" / "result-1.json").stdout
