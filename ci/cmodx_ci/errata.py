@@ -7,6 +7,8 @@
     commits = ["c5b9f71^", "1a2b3c4..5d6e7f8"]   # see below
     what = "one sentence: what was wrong with the test"
     architecture = "arm32"                # optional; all if it is not given
+    fact = "bare=1"                       # optional: of runs alone whose machine had it; the value is a glob
+    seconds = 10                          # optional: of runs alone that gave each test so much
 
 A commit alone stands for itself; A..B for what git log lists so; FIXED^ for every commit that does not have FIXED in
 its history. Results of a commit that is not in this repository (a private branch, "unknown") are not void.
@@ -21,9 +23,10 @@ from typing import Any
 
 from . import tree
 from .digest import Run
-from .fields import Key, check_table, is_text, is_texts, read_toml, text
+from .fields import Key, check_table, is_number, is_text, is_texts, read_toml, text
 
 _commit = re.compile(r"[0-9a-f]{7,40}(\^|\.\.[0-9a-f]{7,40})?")
+_fact = re.compile(r"[a-z0-9_]+=.+")
 _date = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -37,6 +40,8 @@ _keys = {
     "commits": Key("a list of commits: HASH, HASH..HASH, or HASH^ for all before that repair", _are_commits),
     "what": Key("one sentence: what was wrong with the test", is_text),
     "architecture": Key("one of " + ", ".join(tree.architectures), lambda v: v in tree.architectures, False),
+    "fact": Key("KEY=GLOB", lambda v: isinstance(v, str) and bool(_fact.fullmatch(v)), False),
+    "seconds": Key("a number", is_number, False, 0),
 }
 
 
@@ -46,7 +51,18 @@ class Erratum:
     test: str
     commits: tuple[str, ...]
     what: str
-    architecture: str | None
+    architecture: str | None = None
+    fact: str | None = None
+    seconds: float = 0
+
+    def concerns(self, run: Run) -> bool:
+        """Whether it speaks of such runs, whatever their commit is."""
+        said = run.environment
+        spent = max((float(s) for s in said.get("seconds_per_test", ())), default=0)
+        spent *= max((float(s) for s in said.get("time_scale", ())), default=1)
+        key, _, glob = (self.fact or "").partition("=")
+        has = any(fnmatchcase(value, glob) for value in said.get(f"fact.{key}", ()))
+        return self.architecture in (None, run.architecture) and (self.fact is None or has) and spent >= self.seconds
 
     def __str__(self) -> str:
         return f"void by the erratum of {self.date}: {self.what}"
@@ -60,12 +76,9 @@ class Errata:
     root: Path = tree.root
     _covers: dict[tuple[str, str], bool] = field(default_factory=dict)
 
-    def about(self, commit: str, architecture: str) -> list[Erratum]:
+    def about(self, commit: str, run: Run) -> list[Erratum]:
         """Those that speak of results of this commit."""
-        return [
-            e for e in self.list
-            if (e.architecture in (None, architecture)) and any(self._holds(word, commit) for word in e.commits)
-        ]
+        return [e for e in self.list if e.concerns(run) and any(self._holds(word, commit) for word in e.commits)]
 
     def _holds(self, word: str, commit: str) -> bool:
         key = (word, commit)
@@ -117,7 +130,7 @@ def apply(run: Run, errata: Errata) -> None:
     """Makes the results concerned void, in place: no status but `void`, no counts, and the reason."""
     if not errata.list:
         return
-    about = {e: None for commit in run.environment.get("commit", ()) for e in errata.about(commit, run.architecture)}
+    about = {e: None for commit in run.environment.get("commit", ()) for e in errata.about(commit, run)}
     void = {name: erratum for erratum in about for name in run.tests if fnmatchcase(name, erratum.test)}
     if void:
         tests = dict(run.tests)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ci/expect and ci/baseline: what they write holds for the runs that they were given; errata make results void."""
 
+import dataclasses
 import subprocess
 from fnmatch import fnmatchcase
 
@@ -172,12 +173,26 @@ def test_another_architecture_is_not_meant(history):
     assert run.tests["SM+imm+same+po"].status == "fail"
 
 
+def test_runs_with_another_fact_or_of_less_time_are_not_meant(history):
+    root, (first, *_) = history
+
+    def status(**about):
+        run = run_at(first)  # of which a test had 0.06 s
+        errata.apply(run, errata.Errata([dataclasses.replace(erratum(first), **about)], root))
+        return run.tests["SM+imm+same+po"].status
+
+    assert status(fact="kernel=6.*") == status(seconds=0.05) == "void"
+    assert status(fact="kernel=7.*") == status(fact="bare=*") == status(seconds=0.07) == "fail"
+    assert status(fact="vendor=fake", seconds=0.07) == status(fact="bare=1", seconds=0.05) == "fail"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ('[[erratum]]\ndate = "2026-11-22"\n', "erratum 1: key 'test' is missing"),
         ('[[erratum]]\ndate = "today"\ntest = "*"\ncommits = ["abcdef0"]\nwhat = "w"\n', "key 'date'"),
         ('[[erratum]]\ndate = "2026-11-22"\ntest = "*"\ncommits = ["--all"]\nwhat = "w"\n', "key 'commits'"),
+        ('[[erratum]]\ndate = "2026-11-22"\ntest = "*"\ncommits = ["abcdef0"]\nwhat = "w"\nfact = "bare"\n', "key 'fact'"),
     ],
 )
 def test_errata_faults(tmp_path, text, says):
