@@ -41,7 +41,7 @@ codeheap_error open_image(int image, opened_image& opened) {
     opened = {static_cast<const std::uint8_t*>(file), size};
     const image_head& h = opened.head();
     codeheap_error e = CODEHEAP_OK;
-    if (memcmp(h.magic, image_magic, sizeof image_magic) != 0 || h.version != CODEHEAP_VERSION)
+    if (memcmp(h.magic, image_magic, sizeof image_magic) != 0 || h.version != image_version)
         e = CODEHEAP_BAD_IMAGE;
     else if (h.size != size || h.code != page_size() || h.code > size || h.length > size - h.code || h.length == 0 ||
              entries_at(h) + std::uint64_t{h.entries} * sizeof(std::uint32_t) != size)
@@ -92,12 +92,14 @@ codeheap_error codeheap_image_seal(int image, void* room, size_t length, const u
         return CODEHEAP_BAD_ARGUMENT;
     image_head h = {};
     memcpy(h.magic, image_magic, sizeof image_magic);
-    h.version = CODEHEAP_VERSION;
+    h.version = image_version;
     h.entries = static_cast<std::uint32_t>(count);
     h.code = page;
     h.length = length;
     h.size = entries_at(h) + count * sizeof *entries;
     digest_of(entries, count, room, length, h.digest);
+    const auto used = static_cast<std::size_t>(entries_at(h)) - page;
+    for (std::size_t i = length; i < used; ++i) static_cast<std::uint8_t*>(room)[i] = filler_at(i);
     munmap(room, static_cast<std::size_t>(about.st_size) - page);
     const auto put = [&](const void* from, std::size_t size, std::uint64_t at) {
         return size == 0 || pwrite(image, from, size, static_cast<off_t>(at)) == static_cast<ssize_t>(size);

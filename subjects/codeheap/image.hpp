@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lies in an image of code: a head that fills a page, the code, the entries.
+// What lies in an image of code: a head that fills a page; the code, whose last page is filled up with traps; on a page
+// of their own, which is never executable, the entries.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +13,22 @@ namespace cmodx::code {
 struct image_head {
     char magic[8];
     std::uint32_t version;
-    std::uint32_t entries;    // how many offsets follow the code, at a multiple of 4
+    std::uint32_t entries;    // how many offsets follow the code's last page
     std::uint64_t code;       // offset of the code in the file, a multiple of the page size
     std::uint64_t length;     // bytes of code
     std::uint64_t size;       // bytes of the file
     std::uint8_t digest[32];  // SHA-256 of the entries and the code
 };
 inline constexpr char image_magic[8] = {'c', 'o', 'd', 'e', 'h', 'e', 'a', 'p'};
+inline constexpr std::uint32_t image_version = 2;
 
-constexpr std::uint64_t entries_at(const image_head& h) { return (h.code + h.length + 3) & ~std::uint64_t{3}; }
+// The head is one page.
+constexpr std::uint64_t entries_at(const image_head& h) { return (h.code + h.length + h.code - 1) & -h.code; }
+
+// Bytes that trap in each language that a verifier reads, at whichever of them one begins. x86: hlt; int3; hlt; out
+// %eax, which is for the kernel. A32: UDF. A64: unallocated (bits 28 to 25 are 0011).
+inline constexpr std::uint8_t filler[4] = {0xf4, 0xcc, 0xf4, 0xe7};
+constexpr std::uint8_t filler_at(std::uint64_t offset) { return filler[offset % sizeof filler]; }
 
 // An image that was found to be sealed, whole and unchanged, mapped read-only.
 struct opened_image {

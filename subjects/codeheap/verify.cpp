@@ -6,6 +6,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <span>
+#include <string_view>
+
 #include "facts.hpp"
 #include "image.hpp"
 #include "memory.hpp"
@@ -20,27 +23,39 @@ namespace {
 
 #ifdef CODEHEAP_WITH_CAPSTONE
 
+// Names depend on conditions and prefixes (svcne), numbers do not.
+// Enter the kernel, or change what only the kernel may.
+constexpr unsigned x86_calls[] = {X86_INS_SYSCALL, X86_INS_SYSENTER, X86_INS_INT};
+constexpr unsigned arm64_calls[] = {ARM64_INS_SVC, ARM64_INS_HVC, ARM64_INS_SMC};
+constexpr unsigned arm_calls[] = {ARM_INS_SVC, ARM_INS_HVC, ARM_INS_SMC};
+constexpr unsigned x86_refused[] = {X86_INS_HLT,   X86_INS_IN,    X86_INS_OUT,   X86_INS_INSB,  X86_INS_INSW,
+                                    X86_INS_INSD,  X86_INS_OUTSB, X86_INS_OUTSW, X86_INS_OUTSD, X86_INS_WRMSR,
+                                    X86_INS_RDMSR, X86_INS_LGDT,  X86_INS_LIDT,  X86_INS_IRET,  X86_INS_IRETD,
+                                    X86_INS_IRETQ, X86_INS_INT1};
+constexpr unsigned arm64_refused[] = {ARM64_INS_ERET};
+constexpr unsigned arm_refused[] = {ARM_INS_RFEDA, ARM_INS_RFEDB, ARM_INS_RFEIA, ARM_INS_RFEIB};
+
+// After these, if they are not conditional, comes not what follows them. Not INT3: its handler returns behind it.
+constexpr unsigned x86_ends[] = {X86_INS_JMP, X86_INS_LJMP, X86_INS_RET, X86_INS_RETF, X86_INS_RETFQ, X86_INS_UD2};
+constexpr unsigned arm64_ends[] = {ARM64_INS_B, ARM64_INS_BR, ARM64_INS_RET, ARM64_INS_BRK};
+constexpr unsigned arm_ends[] = {ARM_INS_B, ARM_INS_BX, ARM_INS_UDF, ARM_INS_BKPT};
+constexpr unsigned arm_loads[] = {ARM_INS_MOV, ARM_INS_LDR, ARM_INS_LDM, ARM_INS_POP};  // of the program counter
+
 struct language {
     std::string_view name;
     cs_arch arch;
     cs_mode mode;
-    std::size_t granule;
+    std::span<const unsigned> system_calls, refused, ends;
 };
 constexpr language languages[] = {
-    {"x86_64", CS_ARCH_X86, CS_MODE_64, 1},
-    {"aarch64", CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, 4},
-    {"arm32", CS_ARCH_ARM, CS_MODE_ARM, 4},
+    {"x86_64", CS_ARCH_X86, CS_MODE_64, x86_calls, x86_refused, x86_ends},
+    {"aarch64", CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, arm64_calls, arm64_refused, arm64_ends},
+    {"arm32", CS_ARCH_ARM, CS_MODE_ARM, arm_calls, arm_refused, arm_ends},
 };
 
-// Enter the kernel or a debugger, or change what only the kernel may.
-constexpr std::string_view system_calls[] = {"syscall", "sysenter", "int", "svc", "hvc", "smc"};
-constexpr std::string_view always_refused[] = {"hlt",  "in",   "out",   "wrmsr", "rdmsr",
-                                               "lgdt", "lidt", "iretd", "iretq", "int1"};
-
-template <std::size_t N>
-bool among(const std::string_view (&list)[N], std::string_view name) {
-    for (const std::string_view each : list)
-        if (each == name) return true;
+bool among(std::span<const unsigned> list, unsigned number) {
+    for (const unsigned each : list)
+        if (each == number) return true;
     return false;
 }
 
@@ -77,6 +92,10 @@ class verifier {
         for (std::uint32_t i = 0; i < image_.head().entries; ++i)
             if (!is_begin(image_.entries()[i]))
                 return refuse(image_.entries()[i], "an entry is not the begin of an instruction");
+        if (!ended_) return refuse(last_, "the last instruction goes on to what follows the code");
+        const std::size_t mapped = static_cast<std::size_t>(entries_at(image_.head()) - image_.head().code);
+        for (std::size_t i = length_; i < mapped; ++i)
+            if (code_[i] != filler_at(i)) return refuse(i, "what follows the code is no trap");
         return CODEHEAP_OK;
     }
 
@@ -115,20 +134,50 @@ class verifier {
         ++report_.decoded;
         const std::string_view name = i.mnemonic;
         const auto offset = static_cast<std::size_t>(i.address);
-        if (among(system_calls, name) && !policy_.allow_system_calls)
+        ended_ = ends(i);
+        last_ = offset;
+        if (among(language_->system_calls, i.id) && !policy_.allow_system_calls)
             return refuse(offset, "a system call: %s", i.mnemonic);
+        if (language_->arch == CS_ARCH_ARM && i.id == ARM_INS_BLX && i.detail->arm.operands[0].type == ARM_OP_IMM)
+            return refuse(offset, "a branch to another instruction set");
+        // Intel's processors ignore the prefix, AMD's take 16 bits of displacement and of target.
+        if (language_->arch == CS_ARCH_X86 && cs_insn_group(handle_, &i, CS_GRP_BRANCH_RELATIVE) &&
+            i.detail->x86.prefix[2] == 0x66)
+            return refuse(offset, "a branch whose length depends on the processor");
         if (policy_.instructions != nullptr) {
             for (const char* const* allowed = policy_.instructions; *allowed != nullptr; ++allowed)
                 if (name == *allowed) return CODEHEAP_OK;
             return refuse(offset, "not on the list of instructions: %s", i.mnemonic);
         }
-        if (among(always_refused, name) || cs_insn_group(handle_, &i, CS_GRP_PRIVILEGE))
+        if (among(language_->refused, i.id) || cs_insn_group(handle_, &i, CS_GRP_PRIVILEGE))
             return refuse(offset, "an instruction that programs have no use for: %s", i.mnemonic);
         return CODEHEAP_OK;
     }
 
+    bool ends(const cs_insn& i) const {
+        if (language_->arch == CS_ARCH_ARM64 && i.id == ARM64_INS_B)
+            return i.detail->arm64.cc == ARM64_CC_INVALID || i.detail->arm64.cc == ARM64_CC_AL;
+        if (language_->arch == CS_ARCH_ARM) {
+            if (i.detail->arm.cc != ARM_CC_AL) return false;
+            if (among(arm_loads, i.id)) return writes(i, ARM_REG_PC);
+        }
+        return among(language_->ends, i.id);
+    }
+
+    bool writes(const cs_insn& i, unsigned which) const {
+        cs_regs read, written;
+        std::uint8_t reads = 0, count = 0;
+        if (cs_regs_access(handle_, &i, read, &reads, written, &count) != CS_ERR_OK) return false;
+        for (std::uint8_t k = 0; k < count; ++k)
+            if (written[k] == which) return true;
+        return false;
+    }
+
     codeheap_error follow(const cs_insn& i) {
-        if (!cs_insn_group(handle_, &i, CS_GRP_JUMP) && !cs_insn_group(handle_, &i, CS_GRP_CALL)) return CODEHEAP_OK;
+        // LOOP is in the last of these alone.
+        if (!cs_insn_group(handle_, &i, CS_GRP_JUMP) && !cs_insn_group(handle_, &i, CS_GRP_CALL) &&
+            !cs_insn_group(handle_, &i, CS_GRP_BRANCH_RELATIVE))
+            return CODEHEAP_OK;
         std::int64_t target = 0;
         if (!target_of(i, target)) return CODEHEAP_OK;  // indirect: by what the program computes
         if (target >= 0 && is_begin(static_cast<std::uint64_t>(target))) return CODEHEAP_OK;
@@ -165,6 +214,8 @@ class verifier {
     const language* language_ = nullptr;
     csh handle_ = 0;
     std::uint8_t* begins_ = nullptr;  // a bit a byte of code
+    std::size_t last_ = 0;            // offset of the last instruction
+    bool ended_ = false;              // and whether nothing can come behind it
 };
 
 codeheap_error read(const opened_image& image, const codeheap_policy& policy, codeheap_report& report) {

@@ -185,8 +185,8 @@ static inline void codeheap_quiescent(codeheap_executor* e) {
 
 /* A new image of `capacity` bytes of code at most. `*room` is writable, never executable. */
 CODEHEAP_API codeheap_error codeheap_image_begin(size_t capacity, int* image, void** room);
-/* The first `length` bytes of room are the code, `entries` offsets of functions in it. Takes room away, writes the
- * digest and seals. STILL_WRITABLE: somebody else has it mapped. */
+/* The first `length` bytes of room are the code, `entries` offsets of functions in it. The code must not run on past
+ * its end, where traps are put. Takes room away, writes the digest and seals. STILL_WRITABLE: somebody else has it mapped. */
 CODEHEAP_API codeheap_error codeheap_image_seal(int image, void* room, size_t length, const uint32_t* entries,
                                                 size_t count);
 
