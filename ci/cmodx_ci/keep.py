@@ -32,7 +32,8 @@ def _tools() -> bytes:
     """These tools as they are now: code, schema, version of Python."""
     digest = hashlib.sha256(sys.version.encode())
     here = Path(__file__).parent
-    for path in (*(here / name for name in ("digest.py", "packed.py", "layout.py", "reader.py", "keep.py")), results.schema_path):
+    names = ("digest.py", "packed.py", "layout.py", "expressions.py", "reader.py", "keep.py")
+    for path in (*(here / name for name in names), results.schema_path):
         digest.update(path.read_bytes())
     return digest.digest()
 
