@@ -207,6 +207,7 @@ int run_selected(const run_arguments& arguments) {
 
     struct sigaction sa = {};
     sa.sa_handler = interrupt;
+    sa.sa_flags = SA_RESTART;  // what is being written is written whole
     for (const int s : {SIGINT, SIGTERM, SIGHUP}) sigaction(s, &sa, nullptr);
     for (const int s : {SIGPIPE, SIGXFSZ}) signal(s, SIG_IGN);  // a write that fails says so
     const auto begin = std::chrono::steady_clock::now();
@@ -242,7 +243,6 @@ int run_selected(const run_arguments& arguments) {
         }
     document->finish(elapsed(), complete);
     shown->end(elapsed());
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw std::runtime_error("standard output: cannot write");
     if (asks_for_selftests(arguments.globs)) return judge_selftests(document->records(), selected);
     if (!arguments.expect_fail.empty()) return judge_expected(document->records(), arguments.expect_fail);
     std::vector<status> statuses;

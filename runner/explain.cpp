@@ -197,9 +197,7 @@ int explain(const explain_arguments& arguments) {
                 break;
             }
     if (error) throw usage_error(describe(arguments.name, *error));
-    const std::string text = explain_text(t);
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-        throw std::runtime_error("standard output: cannot write");
+    fmt::print("{}", explain_text(t));
     return exit_conformant;
 }
 

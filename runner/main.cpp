@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include "runner/built.hpp"
@@ -128,9 +130,17 @@ void refuse_unknown(const CLI::App& app, const std::vector<std::string>& argumen
     throw cmodx::usage_error(fmt::format("unknown command '{}'; accepted are{}", arguments[1], accepted));
 }
 
+// What is opened later must not be taken for a standard descriptor that was closed: a test's process replaces those.
+void occupy_standard_descriptors() {
+    int file = 0;
+    while (file >= 0 && file <= STDERR_FILENO) file = open("/dev/null", O_RDWR);
+    if (file >= 0) close(file);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    occupy_standard_descriptors();
     std::vector<std::string> arguments(argv, argv + argc);
     if (cmodx::is_init(arguments)) arguments = cmodx::become_init();
     std::vector<const char*> words;
@@ -150,6 +160,8 @@ int main(int argc, char** argv) {
     try {
         refuse_unknown(app, arguments);
         app.parse(static_cast<int>(words.size()), words.data());
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+            throw std::runtime_error("standard output: cannot write");
     } catch (const CLI::Success& e) {
         return app.exit(e);
     } catch (const CLI::ParseError& e) {

@@ -3,9 +3,11 @@
 is left to do is done by --resume. With the real binary, natively."""
 
 import contextlib
+import fcntl
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import time
@@ -23,9 +25,9 @@ unseeded = [str(binary), "run", "SM+imm+same+*", "SM+body+same+*", "SM+imm+flip+
 argv = [*unseeded, "--seed", "7"]
 
 
-def start(output, *more, command=argv, **popen):
+def start(output, *more, command=argv, pipe=subprocess.DEVNULL, **popen):
     return subprocess.Popen(
-        [*command, "--output", str(output), *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **popen
+        [*command, "--output", str(output), *more], stdout=pipe, stderr=subprocess.PIPE, text=True, **popen
     )
 
 
@@ -221,6 +223,40 @@ def test_a_closed_pipe(tmp_path):
     said = run.stderr.read()
     assert "standard output" in said and said.count("\n") == 1, said
     assert results.read(output)["complete"]
+
+
+def test_no_result_is_lost_on_the_way(tmp_path):
+    """Interrupted while nobody reads what it prints: every record arrives, and the exit code is as ever."""
+    output = tmp_path / "out.json"
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    run = start(output, "--format", "jsonl", pipe=writer)
+    os.close(writer)
+    # Some has arrived, no test runs, and yet it sleeps: it waits to write.
+    until(lambda: select.select([reader], [], [], 0)[0] and state(run.pid) == "S" and not children(run.pid))
+    run.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    with open(reader, encoding="utf-8") as printed:
+        arrived = [json.loads(line) for line in printed][1:]
+    assert run.wait(30) == 1, run.stderr.read()
+    assert arrived == results.read(output)["tests"]
+
+
+quick = ["run", "SM+imm+same+po", "--budget", "quick"]
+
+
+@pytest.mark.parametrize("words", [["facts"], ["list"], ["explain", "SM+imm+same+po"], ["verdict", "SM+imm+same+po"], quick])
+def test_no_room_for_what_is_printed(words):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([binary, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert done.returncode == 3 and "write" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_closed_standard_descriptors(tmp_path):
+    output = tmp_path / "out.json"
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", str(binary), *quick, "--output", str(output)]
+    assert subprocess.run(closed, check=False, timeout=60).returncode == 0
+    assert results.read(output)["tests"][0]["status"] in ("pass", "seen", "not-seen")
 
 
 def test_little_memory():
