@@ -79,6 +79,14 @@ def _build(target: str, root: Path) -> None:
             raise (_Refused if refused else HarnessFault)(f"{' '.join(argv)}: {ended.stdout[-600:]}{ended.stderr[-300:]}")
 
 
+def _noticed(mutant: Mutant, root: Path) -> bool:
+    """Whether the tests fail, or hang."""
+    try:
+        return _run(mutant.command(root), root).returncode != 0
+    except subprocess.TimeoutExpired:
+        return True
+
+
 def try_mutants(mutants: list[Mutant], root: Path) -> int:
     """How many the tests did not notice."""
     _copy(root)
@@ -94,7 +102,7 @@ def try_mutants(mutants: list[Mutant], root: Path) -> int:
         path.write_text(text, encoding="utf-8")
         try:
             _build(mutant.target(), root)
-            killed = _run(mutant.command(root), root).returncode != 0
+            killed = _noticed(mutant, root)
         except _Refused:
             killed = True
         finally:

@@ -31,6 +31,16 @@ def test_a_survivor_is_told(tmp_path, monkeypatch, capsys, word, survive):
     assert (tmp_path / "file").read_text(encoding="utf-8") == "a right file"
 
 
+def test_a_bug_that_makes_tests_hang_is_noticed(tmp_path, monkeypatch, capsys):
+    mutant = mutants.Mutant(name="a bug", file="file", old="right", new="wrong")
+    monkeypatch.setattr(mutants, "_copy", lambda root: (root / "file").write_text("a right file", encoding="utf-8"))
+    hangs = "grep -q right file || exec sleep 60"
+    monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["sh", "-c", hangs])
+    monkeypatch.setattr(mutants, "_limit_s", 2)
+    assert mutants.try_mutants([mutant], tmp_path) == 0
+    assert "killed" in capsys.readouterr().out
+
+
 def test_tests_that_fail_anyway_prove_nothing(tmp_path, monkeypatch):
     mutant = mutants.Mutant(name="a bug", file="file", old="right", new="wrong")
     monkeypatch.setattr(mutants, "_copy", lambda root: (root / "file").write_text("a right file", encoding="utf-8"))
