@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """ci/discover: writes the file that CTest includes, one test for every test that a binary lists."""
 
-import os
 from pathlib import Path
 from typing import Any
 
-from . import campaign, expected, fault, subjects, tree
+from . import campaign, expected, fault, output, subjects, tree
 from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 from .machines import read_machine
@@ -65,16 +64,6 @@ def include_file(
     return "\n".join(out) + "\n"
 
 
-def write(path: Path, text: str) -> None:
-    """Whole or not at all, so that a build that is cut short leaves no half a list."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UsageFault(f"cannot write {path}: {error.strerror}") from None
-
-
 def run(arguments: list[str]) -> int:
     parser = Parser("ci/discover", __doc__)
     parser.add_argument("--machine", required=True, metavar="NAME", help="a file in ci/machines/")
@@ -89,7 +78,9 @@ def run(arguments: list[str]) -> int:
             if not isinstance(test.get(key), str):
                 raise HarnessFault(f"{command[-1]} list --json: test {test['name']} has no '{key}'")
     scale = [] if machine.time_scale == 1 else ["--time-scale", f"{machine.time_scale:g}"]
-    write(Path(options.output), include_file(tests, command, scale, expected.lines_of(machine.name)))
+    text = include_file(tests, command, scale, expected.lines_of(machine.name))
+    with output.whole(Path(options.output)) as file:
+        file.write(text)
     return fault.conformant
 
 

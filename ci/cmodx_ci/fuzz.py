@@ -8,7 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from . import fault, scratch, tree
+from . import fault, output, scratch, tree
 from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 
@@ -61,7 +61,8 @@ def _keep(parser: str, work: Path) -> None:
     had = corpus(parser)
     found = sorted({path.read_bytes() for path in (work / "least").iterdir()} - set(had), key=lambda data: (len(data), data))
     text = (_corpus / parser).read_text(encoding="utf-8")
-    (_corpus / parser).write_text(text + "".join(escaped(data) + "\n" for data in found[:_most_kept]), encoding="utf-8")
+    with output.whole(_corpus / parser) as file:
+        file.write(text + "".join(escaped(data) + "\n" for data in found[:_most_kept]))
 
 
 def fuzz(parser: str, seconds: float, keep: bool) -> tuple[bool, str]:

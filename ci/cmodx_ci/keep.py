@@ -13,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from . import results, tree
+from . import output, results, tree
 from .digest import Run
+from .fault import HarnessFault, UsageFault
 from .packed import unpack
 
 # A file changed so recently could change again without its times telling. In seconds.
@@ -64,11 +65,10 @@ def put(path: Path, packed: bytes) -> None:
     found = _entry(path)
     if found is None or time.time() - max(found[1].st_mtime, found[1].st_ctime) < _settled_s:
         return
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UsageFault, HarnessFault):
         folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = found[0].with_name(f".{found[0].name}.{os.getpid()}")
-        temporary.write_bytes(packed)
-        os.replace(temporary, found[0])
+        with output.whole(found[0], "wb") as file:
+            file.write(packed)
 
 
 def tidy() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from . import (
-    expected, far, fault, labgrid_source, plugin, report, report_command, results, resume, scratch, subjects, table, tree,
+    expected, far, fault, labgrid_source, output, plugin, report, report_command, results, resume, scratch, subjects, table, tree,
 )  # fmt: skip
 from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
@@ -276,7 +276,7 @@ def run(arguments: list[str]) -> int:
         shown += [table.build(documents, judgements), table.legend()]
     shown += report.lines({machine.name: machine for machine in machines}, documents, judgements, others, belongs)
     table.show(sys.stdout, *shown)
-    with (folder / "table.txt").open("w", encoding="utf-8") as file:
+    with output.whole(folder / "table.txt") as file:
         table.show(file, *shown)
     if documents:
         report_command.beside(folder)

@@ -2,26 +2,33 @@
 """Writes results of the tools: a file appears whole or not at all, and only where the person said."""
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
-from .fault import UsageFault
+from .fault import HarnessFault, UsageFault
 from .wording import plain
 
 
+# No room is nobody's mistake; any other file that cannot be written should not have been named.
+_no_room = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[TextIO]:
+def whole(path: Path, mode: str = "w") -> Iterator[Any]:
     """A stream into a file beside `path`, which takes its place at the end; on an error nothing is left."""
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+        with temporary.open(mode, **text) as stream:
             yield stream
         os.replace(temporary, path)
     except OSError as error:
-        raise UsageFault(f"{plain(str(path))}: cannot write: {error.strerror}") from None
+        kind = HarnessFault if error.errno in _no_room else UsageFault
+        raise kind(f"{plain(str(path))}: cannot write: {error.strerror}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

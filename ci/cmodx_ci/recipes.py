@@ -4,7 +4,7 @@
 import sys
 from pathlib import Path
 
-from . import fault, tree
+from . import fault, output, tree
 from .entry import Parser, guarded
 from .machines import Machine, machine_paths, read_machine
 
@@ -191,7 +191,8 @@ def run(arguments: list[str]) -> int:
             print(f"ci/recipes: {path.relative_to(tree.root)} is not current: call ci/recipes", file=sys.stderr)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(recipes()[path], encoding="utf-8")
+            with output.whole(path) as file:
+                file.write(recipes()[path])
             print(path.relative_to(tree.root))
     return fault.violations if options.check and old else fault.conformant
 

@@ -3,11 +3,10 @@
 
 import functools
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from . import tree
+from . import output, tree
 from .fault import HarnessFault
 
 Document = dict[str, Any]
@@ -44,9 +43,8 @@ def read(path: Path) -> Document:
 
 def write(path: Path, document: Document) -> None:
     """Whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    with output.whole(path) as file:
+        file.write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
 def salvage(lines_path: Path) -> Document | None:

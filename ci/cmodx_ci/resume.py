@@ -3,11 +3,10 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from . import results, tree
+from . import output, results, tree
 from .fault import UsageFault
 
 _order_name = ".order.json"
@@ -76,9 +75,8 @@ def so_far(work: Path, kept: Path) -> Path | None:
         return None
     header = {key: value for key, value in best.items() if key not in ("tests", "duration_s", "complete")}
     lines = [{"header": header}, *best["tests"]]
-    temporary = earlier.with_name(f".{earlier.name}.{os.getpid()}")
-    temporary.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-    os.replace(temporary, earlier)
+    with output.whole(earlier) as file:
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     return earlier
 
 
