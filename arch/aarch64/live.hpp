@@ -18,6 +18,7 @@ struct live {
     static constexpr bool breakpoint_first = false;  // what BRK may take the place of can be exchanged itself
     static constexpr std::uint8_t breakpoint = 0;
     static constexpr std::size_t behind_breakpoint = 0;
+    static bool one_instruction(const std::uint8_t*, std::size_t) { return false; }
 
     // Calls add(key, value) for what the rules ask for, without a side effect.
     template <class Add>

@@ -21,6 +21,7 @@ struct live {
     static constexpr bool breakpoint_first = false;  // no rule for it
     static constexpr std::uint8_t breakpoint = 0;
     static constexpr std::size_t behind_breakpoint = 0;
+    static bool one_instruction(const std::uint8_t*, std::size_t) { return false; }
 
     // Calls add(key, value) for what the rules ask for, without a side effect.
     template <class Add>

@@ -7,6 +7,7 @@
 
 #include "arch/verdict.hpp"
 #include "arch/x86_64/facts.hpp"
+#include "arch/x86_64/length.hpp"
 #include "arch/x86_64/rules.hpp"
 
 namespace cmodx::target {
@@ -17,6 +18,10 @@ struct live {
     static constexpr bool breakpoint_first = true;  // a breakpoint may stand on any first byte: see rules
     static constexpr std::uint8_t breakpoint = 0xcc;
     static constexpr std::size_t behind_breakpoint = 1;  // where the signal says that it was raised
+    // Whether the bytes are one instruction, and one that is known: what stands behind a second is not guarded.
+    static bool one_instruction(const std::uint8_t* code, std::size_t length) {
+        return length != 0 && x86_64::instruction_length(code, length) == length;
+    }
 
     // Calls add(key, value) for what the rules ask for, without a side effect.
     template <class Add>

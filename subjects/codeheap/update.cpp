@@ -91,8 +91,11 @@ codeheap_error codeheap::exchange(const piece& p, std::uint8_t* at, const std::u
     }
     constexpr std::string_view guarded[] = {"breakpoint", "membarrier"};
     if (live::breakpoint_first && (flags_ & CODEHEAP_TAKE_SIGTRAP) != 0 && threads.can_interrupt_all() &&
-        promised(mapping_, "imm", offset, end - first, guarded, facts_.all()))
+        promised(mapping_, "imm", offset, end - first, guarded, facts_.all())) {
+        // A thread between two instructions would not come by the breakpoint.
+        if (!live::one_instruction(at, length) || !live::one_instruction(bytes, length)) return CODEHEAP_OUTSIDE_CLASS;
         return behind_breakpoint(p, at, bytes, length);
+    }
 
     if (mapping_ == CODEHEAP_POKE) return CODEHEAP_NOT_ATOMIC;
     if (!whole) return CODEHEAP_STRADDLES;
@@ -106,13 +109,22 @@ codeheap_error codeheap::behind_breakpoint(const piece& p, std::uint8_t* at, con
                                            std::size_t length) {
     const breakpoint_in_flight meanwhile(at);
     const auto put = [&](std::size_t begin, const std::uint8_t* from, std::size_t size) {
-        const codeheap_error e = size == 0 ? CODEHEAP_OK : write(p.in->memory, at + begin, from, size);
-        return e == CODEHEAP_OK ? threads.interrupt_all(at, at + length) : e;
+        return size == 0 ? CODEHEAP_OK : write(p.in->memory, at + begin, from, size);
     };
     constexpr std::uint8_t breakpoint = live::breakpoint;
+    std::uint8_t first = at[0];
     codeheap_error e = put(0, &breakpoint, 1);
-    if (e == CODEHEAP_OK) e = put(1, bytes + 1, length - 1);
-    const codeheap_error last = put(0, bytes, 1);
+    if (e == CODEHEAP_OK) e = threads.interrupt_all(at, at + length);
+    if (e == CODEHEAP_OK) {
+        e = put(1, bytes + 1, length - 1);
+        if (e == CODEHEAP_OK) {
+            first = bytes[0];
+            e = threads.interrupt_all(at, at + length);
+        }
+    }
+    // Whatever has failed, the old first byte stands before the old rest, the new one before the new.
+    codeheap_error last = put(0, &first, 1);
+    if (last == CODEHEAP_OK) last = threads.interrupt_all(at, at + length);
     return e == CODEHEAP_OK ? last : e;
 }
 

@@ -101,8 +101,8 @@ CODEHEAP_API void codeheap_destroy(codeheap* heap);
 /* Copies `length` bytes into executable memory. The alignment is at least 16; 0 asks for no more. */
 CODEHEAP_API codeheap_error codeheap_alloc(codeheap* heap, const void* buffer, size_t length, size_t alignment,
                                            uint32_t flags, void** code);
-/* Replaces `length` bytes at `code`, any address inside live code, while threads may run them. The bytes are whole
- * instructions, each of which takes the place of one that begins where it does. At an entry made by
+/* Replaces `length` bytes at `code`, any address inside live code, while threads may run them. The bytes are one
+ * instruction, which takes the place of one that is as long; with CODEHEAP_STOPPED they are what you like. At an entry made by
  * CODEHEAP_RETARGETABLE they are a new function of any length. Nothing was written if an error is returned, but for
  * CODEHEAP_MAINTENANCE. */
 CODEHEAP_API codeheap_error codeheap_update(codeheap* heap, void* code, const void* bytes, size_t length,
