@@ -145,6 +145,7 @@ def run(
     kept = shard.path(folder, machine.name)
     document = resume.complete(kept)
     if document is not None:
+        _check_facts(machine, document)
         return document
     command = machine.command(binary_of(machine, shard))
     tests = _selected(command, order, shard)
@@ -170,10 +171,13 @@ def run(
         document = None
     else:
         document = _document(output, lines, ended, log)
+        try:
+            _check_facts(machine, document)
+        except HarnessFault:
+            shutil.rmtree(work)  # so that no run that picks this one up takes another machine's results for its own
+            raise
         _finish(document, tests, ended, kept, log)
     shutil.rmtree(work)
-    if document is not None:
-        _check_facts(machine, document)
     return document
 
 

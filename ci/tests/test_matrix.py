@@ -102,9 +102,19 @@ def test_exit_codes(checkout, how, code, says):
 
 def test_a_machine_that_is_not_what_its_file_says(checkout):
     checkout.machine("bad", '[expect]\nvendor = "real*"')
-    done = checkout.matrix()
-    assert done.returncode == 3
-    assert "fact vendor is 'fake', expected 'real*'" in done.stdout
+    for done in (checkout.matrix(), checkout.resume("latest")):
+        assert done.returncode == 3
+        assert "fact vendor is 'fake', expected 'real*'" in done.stdout
+        latest = checkout.root / "build/results/latest"
+        assert not (latest / "bad.json").exists() and not (latest / ".bad").exists()
+
+
+def test_a_machine_whose_file_says_more_when_it_is_picked_up(checkout):
+    checkout.machine("bad")
+    assert checkout.matrix().returncode == 0
+    checkout.machine("bad", '[expect]\nvendor = "real*"')
+    done = checkout.resume("latest")
+    assert done.returncode == 3 and "fact vendor is 'fake', expected 'real*'" in done.stdout
 
 
 def test_absent_machine_is_shown_with_the_reason(checkout):
