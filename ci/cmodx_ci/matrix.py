@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from . import (
-    expected, far, fault, labgrid_source, output, plugin, report, report_command, results, resume, scratch, subjects, table, tree,
+    campaign, expected, far, fault, labgrid_source, output, plugin, report, report_command, results, resume, scratch, subjects,
+    table, tree,
 )  # fmt: skip
 from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
@@ -252,10 +253,8 @@ def run(arguments: list[str]) -> int:
     if folder is None:
         folder = _new_folder()
         order = {name: getattr(options, name) for name in (*kept_options, "seed")}
-        keys = {machine.preset for machine in machines} if not options.subject else {
-            f"{m.preset}/{part.target(m)}" for m in _here(machines) for part in parts if part.absent(m) is None
-        }
-        resume.keep_order(folder, order, sorted(keys))
+        binaries = {campaign.binary_of(m, part) for m in _here(machines) for part in parts if part.absent(m) is None}
+        resume.keep_order(folder, order, binaries)
     print(f"seed {options.seed}, documents in {os.path.relpath(folder)}", file=sys.stderr)
 
     outcomes = plugin.Outcomes(folder)

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,10 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def _binary(key: str) -> Path:
-    """Of a preset; or PRESET/NAME, for another beside that."""
-    preset, _, name = key.partition("/")
-    return tree.binary(preset).with_name(name) if name else tree.binary(preset)
-
-
-def keep_order(folder: Path, order: dict[str, Any], keys: list[str]) -> None:
+def keep_order(folder: Path, order: dict[str, Any], binaries: Iterable[Path]) -> None:
     """What was asked for, and with which binaries."""
-    binaries = {key: _digest(_binary(key)) for key in keys}
-    results.write(folder / _order_name, {"order": order, "binaries": binaries})
+    digests = {str(path.relative_to(tree.build)): _digest(path) for path in sorted(binaries)}
+    results.write(folder / _order_name, {"order": order, "binaries": digests})
 
 
 def find_run(name: str) -> Path:
@@ -48,9 +43,9 @@ def read_order(folder: Path) -> dict[str, Any]:
         order, binaries = dict(kept["order"]), dict(kept["binaries"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageFault(f"{path}: no order of a run: {error!r}") from None
-    for key, digest in binaries.items():
-        if digest is not None and digest != _digest(_binary(key)):
-            raise UsageFault(f"--resume {folder.name}: {_binary(key)} has changed since; accepted is a new run")
+    for name, digest in binaries.items():
+        if digest is not None and digest != _digest(tree.build / name):
+            raise UsageFault(f"--resume {folder.name}: {tree.build / name} has changed since; accepted is a new run")
     return order
 
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from cmodx_ci import results, tree
 
+from conftest import fake
 from test_small import alive
 
 
@@ -94,15 +96,20 @@ def test_results_that_a_dead_machine_lost_are_run(checkout):
     assert checkout.document("m")["complete"]
 
 
-def test_a_run_speaks_of_one_binary(checkout):
-    checkout.machine("m")
-    assert checkout.matrix().returncode == 0
-    binary = checkout.root / "build/x86_64/cmodx"
-    text = binary.read_text()
-    binary.unlink()
-    binary.write_text(text + "\n")
+@pytest.mark.parametrize("name", ["cmodx", "cmodx_bare"])
+def test_a_run_speaks_of_one_binary(checkout, name):
+    """The one that the machine runs."""
+    machine = checkout.machine("m")
+    if name != "cmodx":
+        text = machine.read_text().replace('"user"', '"bare"').partition("launch")[0]
+        machine.write_text(text + 'cpus = 1\nlaunch = ["false", "{binary}", "{arguments}", "{channel}"]\n')
+    binary = checkout.root / "build/x86_64" / name
+    binary.unlink(missing_ok=True)
+    shutil.copy(fake, binary)
+    assert checkout.matrix().returncode == (0 if name == "cmodx" else 3)
+    binary.write_text(binary.read_text() + "\n")
     done = checkout.resume("latest")
-    assert done.returncode == 2 and "has changed since; accepted is a new run" in done.stderr
+    assert done.returncode == 2 and f"{name} has changed since; accepted is a new run" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
