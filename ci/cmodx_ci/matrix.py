@@ -158,10 +158,10 @@ def _new_folder() -> Path:
 
 
 def _documents(
-    machines: list[Machine], folder: Path, of: Sequence[Part]
+    machines: list[Machine], folder: Path, of: Sequence[Part], came_to: dict[str, tuple[str, str]]
 ) -> tuple[list[results.Document], dict[str, str], dict[str, Part]]:
-    """The machines' documents, put together out of their parts' if there are any; of which that failed, and why; and
-    which subject a test is of."""
+    """The machines' documents, put together out of their parts' if there are any, and complete if those are all that
+    there are, by what the items came to; of which that failed, and why; and which subject a test is of."""
     documents, failed, belongs = [], {}, {}
     for machine in machines:
         there = [(p, results.read(path)) for p in of if (path := p.path(folder, machine.name)).exists()]
@@ -172,6 +172,8 @@ def _documents(
                 whole = merged(parts)
                 if isinstance(of[0], Shard):
                     whole = dealt_back(whole, parts)
+                without = [p.item(machine.name) for p in of if not p.path(folder, machine.name).exists()]
+                whole["complete"] &= all(came_to.get(item, ("",))[0] in ("nothing", "absent") for item in without)
                 results.write(folder / f"{machine.name}.json", whole)
                 documents.append(whole)
             else:
@@ -266,7 +268,7 @@ def run(arguments: list[str]) -> int:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # standard output is for results
         code = int(pytest.main([*_pytest_arguments(options, rest, folder, root), *targets], plugins=[outcomes]))
 
-    documents, failed, belongs = _documents(machines, folder, parts)
+    documents, failed, belongs = _documents(machines, folder, parts, outcomes.of)
     judgements = [_judged(d, not options.test and (parts[0].count == 1 or d["complete"])) for d in documents]
     outcomes.of |= {name: ("harness", why) for name, why in failed.items()}
     others = {name: outcome for name, outcome in outcomes.of.items() if outcome[0] != "judged"}

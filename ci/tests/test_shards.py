@@ -124,6 +124,16 @@ def test_known_failures_in_shards(checkout):
     assert done.returncode == 1 and "remove or correct this line" in done.stdout
 
 
+def test_some_shards_are_no_machine(checkout):
+    checkout.machine("bad", how="fails")
+    checkout.expect("bad", '[[known]]\ntest = "MP.RF+imm+alias+*"\nwitness = "stale"\nreason = "a fake"\n')
+    for shard in ("1of4", "2of4"):  # the line speaks of a test of one of them
+        done = checkout.matrix("--shards", "4", "-k", shard)
+        assert done.returncode == 0, done.stdout + done.stderr
+        document = checkout.document("bad")
+        assert len(document["tests"]) == 1 and not document["complete"]
+
+
 def test_a_lost_shard_is_said(checkout):
     checkout.machine("bad")
     assert checkout.matrix("--shards", "2").returncode == 0
