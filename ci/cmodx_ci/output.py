@@ -21,6 +21,9 @@ _no_room = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def whole(path: Path, mode: str = "w") -> Iterator[Any]:
     """A stream into a file beside `path`, which takes its place at the end; on an error nothing is left."""
     text = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():  # a device would be replaced by a file
+        raise UsageFault(f"{plain(str(path))}: is no regular file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open(mode, **text) as stream:

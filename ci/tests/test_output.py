@@ -72,3 +72,16 @@ def test_whose_fault_it_is(tmp_path):
     with pytest.raises(HarnessFault, match="file: cannot write: No space"), output.whole(tmp_path / "file"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_device_stays_a_device_and_a_link_a_link(tmp_path):
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageFault, match="no regular file"), output.whole(pipe):
+        pass
+    assert pipe.is_fifo()
+    link.symlink_to(file)
+    with output.whole(link) as stream:
+        stream.write("text")
+    assert link.is_symlink()
+    assert file.read_text() == "text"
