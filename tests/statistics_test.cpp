@@ -83,11 +83,26 @@ TEST(statistics, bootstrap_interval_covers_the_median_under_drift) {
             for (int i = 0; i < 25; ++i) round.push_back(100 + drift + uniform() - 0.5);
         }
         const distribution d = describe(rounds, random_source(static_cast<std::uint64_t>(t)));
-        EXPECT_LE(d.of_median.low, d.median);
-        EXPECT_GE(d.of_median.high, d.median);
-        covered += d.of_median.low <= 100 && 100 <= d.of_median.high;
+        ASSERT_TRUE(d.of_median);
+        EXPECT_LE(d.of_median->low, d.median);
+        EXPECT_GE(d.of_median->high, d.median);
+        covered += d.of_median->low <= 100 && 100 <= d.of_median->high;
     }
     EXPECT_GT(covered, tries * 88 / 100);
+}
+
+// One round drawn from one is always the same: [m, m] would say that the median is certain.
+TEST(statistics, few_rounds_have_no_interval) {
+    rounds_of_samples rounds;
+    while (rounds.size() < fewest_rounds) {
+        const auto more = static_cast<double>(rounds.size());
+        rounds.push_back({1 + more, 2 + more, 3 + more});
+        const distribution d = describe(rounds, random_source(1));
+        EXPECT_EQ(d.of_median.has_value(), rounds.size() >= fewest_rounds);
+        EXPECT_TRUE(!d.of_median || d.of_median->low < d.of_median->high);
+    }
+    EXPECT_EQ(rounds_of(20), fewest_rounds);
+    EXPECT_EQ(rounds_of(10'000), 50U);
 }
 
 // A machine with a clock that drifts by a factor of three meanwhile, noise with a tail, and known prices.
@@ -112,11 +127,30 @@ TEST(sampler, recovers_planted_costs) {
     EXPECT_EQ(all[1].ns.n, 10'000U);
     EXPECT_NEAR(all[1].ns.median, 3, 0.1);
     EXPECT_NEAR(all[2].ns.median, 1100, 1);
-    EXPECT_LE(all[2].ns.of_median.low, 1100.3);
-    EXPECT_GE(all[2].ns.of_median.high, 1099.7);
+    EXPECT_LE(all[2].ns.of_median->low, 1100.3);
+    EXPECT_GE(all[2].ns.of_median->high, 1099.7);
     EXPECT_LT(all[2].ns.p99, 1105);
     EXPECT_GT(all[2].ns.max, 6000);  // the tail stays in
     EXPECT_EQ(all[3].failure, "is denied");
+}
+
+// Rounds of a price that failed hold no times: nothing would be subtracted.
+TEST(sampler, what_contains_a_failed_price_has_none) {
+    const auto ten = [](std::vector<double>& samples) { samples.assign(samples.size(), 10); };
+    unsigned calls = 0;
+    std::vector<price> prices(4);
+    prices[0] = {.name = "timer", .sample = [&](std::vector<double>& samples) {
+                     if (++calls == 3) throw std::runtime_error("is denied");
+                     samples.assign(samples.size(), 4);
+                 }};
+    prices[1] = {.name = "contains it", .less = "timer", .sample = ten};
+    prices[2] = {.name = "contains what there is not", .less = "clock", .sample = ten};
+    prices[3] = {.name = "contains nothing", .sample = ten};
+    const std::vector<priced> all = take_samples(prices, {.samples = 100, .rounds = 10, .seed = 1, .go_on = {}});
+    EXPECT_EQ(all[0].failure, "is denied");
+    EXPECT_EQ(all[1].failure, "no price of what a sample contains besides, timer: is denied");
+    EXPECT_EQ(all[2].failure, "no price of what a sample contains besides, clock");
+    EXPECT_EQ(all[3].ns.median, 10);
 }
 
 TEST(sampler, order_is_the_seeds) {

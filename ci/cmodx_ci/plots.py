@@ -185,11 +185,13 @@ def curve(document: Document, name: str) -> str | None:
         # Where nothing was seen, a logarithmic axis has the upper bound, joined to nothing.
         seen = [p for p in points if p["y"] > 0 or name not in _log_y]
         y = [p["y"] for p in seen]
-        away = [[max(0.0, p["y"] - p["low"]) for p in seen], [max(0.0, p["high"] - p["y"]) for p in seen]]
+        # A point without an interval has no bar: one of no length would look like certainty.
+        known = [p if "low" in p else p | {"low": math.nan, "high": math.nan} for p in seen]
+        away = [[max(p["y"] - p["low"], 0.0) for p in known], [max(p["high"] - p["y"], 0.0) for p in known]]
         axes.errorbar([p["x"] for p in seen], y, yerr=away, color=colour, marker="s" if published else "o", markersize=4,
                       capsize=3, linestyle="--" if published else "-", linewidth=1.2,
                       label=one["name"] + (" (published)" if published else ""))
-        quiet = [p for p in points if p not in seen]
+        quiet = [p for p in points if p not in seen and "high" in p]
         if quiet:
             axes.plot([p["x"] for p in quiet], [p["high"] for p in quiet], "v", markerfacecolor="none", color=colour,
                       label="none: upper bound, 95 %")

@@ -88,6 +88,15 @@ def test_schema_accepts_and_refuses():
         assert faults(broken)
 
 
+def test_what_too_few_rounds_say_has_no_interval():
+    few = copy.deepcopy(full)
+    for key in ("low", "high"):
+        del few["prices"][0][f"median_{key}_ns"], few["curves"][0]["points"][0][key]
+    assert faults(few) == []
+    ends = [plots.curve(d, "toggle").count("<use") for d in (full, few)]
+    assert ends[1] == ends[0] - 2, ends  # of a bar, which even without length would look like certainty
+
+
 def test_pictures_say_what_they_show():
     pictures = plots.of(full)
     assert len(pictures) == 7
@@ -166,6 +175,7 @@ class TestRealOutput:
         assert not failed, failed
         for p in made["prices"]:
             assert p["n"] >= 40 and sum(b["count"] for b in p["histogram"]) == p["n"]
+            # Five rounds, of which no two are alike: no interval of a point, which would be certainty.
             assert p["min_ns"] <= p["median_low_ns"] <= p["median_ns"] <= p["median_high_ns"] <= p["max_ns"]
         assert {p["group"] for p in made["prices"]} >= {"timer", "step", "executor", "writer", "self", "memory"}
         # A system call costs more than nothing, and less than a millisecond.

@@ -140,8 +140,10 @@ void measurement::add(const priced& p) {
         j["repeats"] = of.repeats;
         j["subtracted_ns"] = p.subtracted;
         j["median_ns"] = d.median;
-        j["median_low_ns"] = d.of_median.low;
-        j["median_high_ns"] = d.of_median.high;
+        if (d.of_median) {
+            j["median_low_ns"] = d.of_median->low;
+            j["median_high_ns"] = d.of_median->high;
+        }
         j["min_ns"] = d.min;
         j["p90_ns"] = d.p90;
         j["p99_ns"] = d.p99;
@@ -180,8 +182,13 @@ void measurement::add_cell(std::string_view map, const std::vector<std::pair<std
 void measurement::add_curve(std::string_view curve, std::string_view name, axis x, axis y,
                             const std::vector<curve_point>& points, std::string_view source) {
     json all = json::array();
-    for (const curve_point& p : points)
-        all.push_back({{"x", p.x}, {"y", p.y}, {"low", p.range.low}, {"high", p.range.high}, {"n", p.n}});
+    for (const curve_point& p : points) {
+        json& j = all.emplace_back(json{{"x", p.x}, {"y", p.y}, {"n", p.n}});
+        if (p.range) {
+            j["low"] = p.range->low;
+            j["high"] = p.range->high;
+        }
+    }
     json j = {{"curve", curve},          {"name", name}, {"x", x.name},
               {"x_unit", x.unit},        {"y", y.name},  {"y_unit", y.unit},
               {"points", std::move(all)}};

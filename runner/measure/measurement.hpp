@@ -29,7 +29,7 @@ struct measure_arguments {
 struct curve_point {
     double x = 0;
     double y = 0;
-    interval range;
+    std::optional<interval> range;  // none: too little is known
     std::uint64_t n = 0;
 };
 struct axis {

@@ -47,13 +47,19 @@ std::vector<priced> take_samples(const std::vector<price>& prices, const samplin
         r.of = &prices[i];
         if (taken[i].empty()) r.failure = "interrupted before the first round";
         if (!r.failure.empty()) continue;
-        const auto less = std::find_if(prices.begin(), prices.end(),
-                                       [&](const price& p) { return !p.name.empty() && p.name == prices[i].less; });
-        const auto base = static_cast<std::size_t>(less - prices.begin());
+        const std::string& less = prices[i].less;
+        const auto base = static_cast<std::size_t>(
+            std::find_if(prices.begin(), prices.end(), [&](const price& p) { return p.name == less; }) -
+            prices.begin());
+        if (!less.empty() && (base == prices.size() || !results[base].failure.empty())) {
+            r.failure = "no price of what a sample contains besides, " + less +
+                        (base == prices.size() ? "" : ": " + results[base].failure);
+            continue;
+        }
         rounds_of_samples net = taken[i];
         std::vector<double> subtracted;
         for (std::size_t round = 0; round < net.size(); ++round) {
-            const double around = less == prices.end() ? 0 : median_of(taken[base][round]);
+            const double around = less.empty() ? 0 : median_of(taken[base][round]);
             subtracted.push_back(around);
             for (double& v : net[round]) v = (v - around) / prices[i].repeats;
         }

@@ -6,6 +6,7 @@
 // nor an interleaved order.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -39,12 +40,16 @@ struct priced {
 
 struct sampling {
     std::size_t samples = 10'000;  // of each price
-    std::size_t rounds = 50;
+    std::size_t rounds = 50;       // an interval wants fewest_rounds
     std::uint64_t seed = 0;
     std::function<bool(std::size_t done, std::size_t all)> go_on{};  // asked before each round; false ends it
 };
 
-// A price whose functions throw std::exception has that as its failure, and the others go on.
+// Rounds of 20 samples at least, unless that were too few rounds.
+inline std::size_t rounds_of(std::size_t samples) { return std::clamp<std::size_t>(samples / 20, fewest_rounds, 50); }
+
+// A price whose functions throw std::exception has that as its failure, and so have those that contain it; the others
+// go on.
 std::vector<priced> take_samples(const std::vector<price>& prices, const sampling& how);
 
 }  // namespace cmodx

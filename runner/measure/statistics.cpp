@@ -82,7 +82,7 @@ distribution describe(const rounds_of_samples& rounds, random_source random) {
     d.p99 = percentile(all, 0.99);
     d.p999 = percentile(all, 0.999);
     d.max = all.back();
-    d.of_median = bootstrap_median(rounds, random);
+    if (rounds.size() >= fewest_rounds) d.of_median = bootstrap_median(rounds, random);
     d.bins.assign(bin_count, 0);
     for (const double v : all) ++d.bins[bin_of(v)];
     return d;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,12 +27,14 @@ double median_of(std::vector<double> values);
 // Samples taken in rounds, one vector a round. Between rounds other things were measured, so that what drifts differs
 // from round to round: the bootstrap draws rounds, not samples, and the drift is inside its interval.
 using rounds_of_samples = std::vector<std::vector<double>>;
+// Of fewer it says nothing: of one, that the median is certain.
+inline constexpr std::size_t fewest_rounds = 5;
 
 struct distribution {
     std::size_t n = 0;
     double min = 0, median = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;
-    interval of_median;               // 95 %, percentile bootstrap over rounds
-    std::vector<std::uint64_t> bins;  // counts by `bin_of`
+    std::optional<interval> of_median;  // 95 %, percentile bootstrap over rounds; none of fewer than fewest_rounds
+    std::vector<std::uint64_t> bins;    // counts by `bin_of`
 };
 // `rounds` holds one sample at least.
 distribution describe(const rounds_of_samples& rounds, random_source random);

@@ -45,9 +45,10 @@ void print_csv(const std::vector<priced>& prices) {
     for (const priced& p : prices) {
         std::string failure = p.failure;
         std::replace(failure.begin(), failure.end(), '"', '\'');
-        fmt::print("{},\"{}\",{},{:.2f},{:.2f},{:.2f},{:.2f},{:.2f},{:.2f},{:.2f},\"{}\"\n", p.of->group, p.of->name,
-                   p.ns.n, p.ns.median, p.ns.of_median.low, p.ns.of_median.high, p.ns.p90, p.ns.p99, p.ns.p999,
-                   p.ns.max, failure);
+        const auto& known = p.ns.of_median;
+        fmt::print("{},\"{}\",{},{:.2f},{},{:.2f},{:.2f},{:.2f},{:.2f},\"{}\"\n", p.of->group, p.of->name, p.ns.n,
+                   p.ns.median, known ? fmt::format("{:.2f},{:.2f}", known->low, known->high) : ",", p.ns.p90, p.ns.p99,
+                   p.ns.p999, p.ns.max, failure);
     }
 }
 
@@ -75,7 +76,8 @@ void print_prices(const measurement& m, const std::vector<priced>& prices) {
         const distribution& d = p.ns;
         fmt::print(
             "{:<{}} {:>10} {:>22} {:>10} {:>10} {:>10} {:>10}{}  {}\n", p.of->name, widest, in_time_units(d.median),
-            fmt::format("{} … {}", in_time_units(d.of_median.low), in_time_units(d.of_median.high)),
+            d.of_median ? fmt::format("{} … {}", in_time_units(d.of_median->low), in_time_units(d.of_median->high))
+                        : "too few rounds",
             in_time_units(d.p90), in_time_units(d.p99), in_time_units(d.p999), in_time_units(d.max),
             cycles ? fmt::format(" {:>9.0f}", d.median / the_clock().ns_per_tick) : "", log_bar(d.median, 1, 1e6, 24));
     }

@@ -83,7 +83,7 @@ int sweep_distance(const measure_arguments& arguments) {
                     }});
     sampling how;
     how.samples = arguments.samples;
-    how.rounds = std::clamp<std::size_t>(arguments.samples / 20, 1, 50);
+    how.rounds = rounds_of(arguments.samples);
     how.seed = m.seed();
     how.go_on = [&](std::size_t done, std::size_t all) {
         return m.go_on("distances", static_cast<double>(done) / static_cast<double>(all));

@@ -135,8 +135,8 @@ int sweep_lines(const measure_arguments& arguments) {
         const auto add = [&](std::vector<curve_point>& to, const std::vector<double>& values) {
             std::vector<double> sorted = values;
             std::sort(sorted.begin(), sorted.end());
-            to.push_back(
-                {count, percentile(sorted, 0.5), {percentile(sorted, 0.1), percentile(sorted, 0.9)}, sorted.size()});
+            const interval most = {percentile(sorted, 0.1), percentile(sorted, 0.9)};
+            to.push_back({count, percentile(sorted, 0.5), most, sorted.size()});
         };
         add(modified, counted[i].modified);
         add(run, counted[i].run);

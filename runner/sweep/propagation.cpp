@@ -160,7 +160,7 @@ int sweep_propagation(const measure_arguments& arguments) {
                     list.push_back(pair_price(machine, path, synchronizes, from, to));
     sampling how;
     how.samples = arguments.samples;
-    how.rounds = std::clamp<std::size_t>(arguments.samples / 20, 1, 50);
+    how.rounds = rounds_of(arguments.samples);
     how.seed = m.seed();
     const std::uint64_t begin = platform::nanoseconds();
     how.go_on = [&](std::size_t done, std::size_t all) {

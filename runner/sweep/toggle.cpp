@@ -154,23 +154,26 @@ int sweep_toggle(const measure_arguments& arguments) {
             replicates.push_back(middle == 0 ? 1e-9 : middle);
         }
         const double rate = median_of(reached[i]);
-        points.push_back({rate, median_of(losses[i]), central(replicates), losses[i].size()});
+        points.push_back({rate, median_of(losses[i]), {}, losses[i].size()});
+        if (losses[i].size() >= fewest_rounds) points.back().range = central(replicates);
         const curve_point& p = points.back();
         std::string theirs;
         for (const auto& of : published)
             if (of.rate == rates[i]) theirs = fmt::format("{} … {}", of.low, of.high);
         const std::string asked = rates[i] > 1e9 ? "unlimited" : fmt::format("{:.0f} k/s", rates[i] / 1e3);
         if (m.csv())
-            fmt::print("{:.0f},{:.0f},{:.3f},{:.3f},{:.3f},{}\n", rates[i], rate, p.y, p.range.low, p.range.high, p.n);
+            fmt::print("{:.0f},{:.0f},{:.3f},{},{}\n", rates[i], rate, p.y,
+                       p.range ? fmt::format("{:.3f},{:.3f}", p.range->low, p.range->high) : ",", p.n);
         else
             fmt::print("{:>12}{:>14.0f}{:>8.2f} %{:>22}   {:<14} {}\n", asked, rate, p.y,
-                       fmt::format("{:.2f} … {:.2f}", p.range.low, p.range.high), theirs, log_bar(p.y, 0.1, 100, 20));
+                       p.range ? fmt::format("{:.2f} … {:.2f}", p.range->low, p.range->high) : "too few rounds", theirs,
+                       log_bar(p.y, 0.1, 100, 20));
     }
     const axis x = {"toggles", "1/s"};
     const axis y = {"loss of calls", "%"};
     m.add_curve("toggle", "here", x, y, points);
     std::vector<curve_point> theirs;
-    for (const auto& of : published) theirs.push_back({of.rate, (of.low + of.high) / 2, {of.low, of.high}, 0});
+    for (const auto& of : published) theirs.push_back({of.rate, (of.low + of.high) / 2, interval{of.low, of.high}, 0});
     m.add_curve("toggle", "LiteInst", x, y, theirs, liteinst);
     m.add_finding("toggle",
                   fmt::format("The code that is toggled is called in a loop that also does other work, {:.1f} M "
