@@ -28,13 +28,10 @@ environment probe_environment();
 // What the kernel wants to be told before the test's steps may be used; to be called in the test's own process.
 // Empty, or what was refused.
 std::string prepare_process(const test_case& t);
-// False: membarrier SYNC_CORE is denied to this process.
-bool register_membarrier();
 
 // Name of the architecture that this binary runs on.
 std::string_view target_name();
 
 std::string utc_now();  // RFC 3339, seconds
-std::string host_name();
 
 }  // namespace cmodx

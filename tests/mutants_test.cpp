@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runner/catalogue.hpp"
+#include "runner/engine/script.hpp"
 #include "runner/engine/trial.hpp"
 #include "runner/engine/worker.hpp"
 #include "runner/environment.hpp"
@@ -148,6 +149,19 @@ TEST_F(mutation, a_fault_is_one_round_and_does_not_go_on_for_ever) {
             EXPECT_EQ(r.counts.rounds, r.counts.writes + faults);
         }
     }
+}
+
+TEST_F(mutation, a_side_waits_in_vain_for_as_long_as_the_machine_is_slow) {
+    test_case t = find_test("Discard.Anon");
+    ASSERT_NE(t.form, nullptr);
+    scripted waits = *t.form->by_script;
+    waits.run = [](script& s) { s.wait_for(s.words().turn, 1); };
+    shape form = *t.form;
+    form.by_script = &waits;
+    t.form = &form;
+    const trial_result r = run(t, t.on->isa, {.cpus = {}, .nanoseconds = 10'000'000, .patience = 40'000'000});
+    EXPECT_STREQ(r.error, "one side waited for the other in vain");
+    EXPECT_LT(r.nanoseconds, 1'000'000'000u);
 }
 
 class mutation_of : public mutation, public testing::WithParamInterface<mutant> {};

@@ -8,7 +8,7 @@
 //     membarrier   0
 //     fork                   membarrier   0
 #include "cases/linux/child.hpp"
-#include "cases/linux/membarrier.hpp"
+#include "runner/linux/membarrier.hpp"
 
 namespace cmodx {
 namespace {

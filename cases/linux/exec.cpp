@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "cases/linux/child.hpp"
-#include "cases/linux/membarrier.hpp"
+#include "runner/linux/membarrier.hpp"
 
 namespace cmodx {
 namespace {

@@ -57,6 +57,4 @@ std::string_view target_name() { return target::isa::name; }
 // There is no calendar: whoever reads the serial line knows the time.
 std::string utc_now() { return "1970-01-01T00:00:00Z"; }
 
-std::string host_name() { return {}; }
-
 }  // namespace cmodx

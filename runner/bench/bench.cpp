@@ -6,6 +6,7 @@
 
 #include "runner/bench/crossover.hpp"
 #include "runner/commands.hpp"
+#include "runner/linux/membarrier.hpp"
 
 namespace cmodx {
 namespace {
@@ -17,7 +18,7 @@ constexpr double crossover_seconds = 6;
 int bench_prices(const measure_arguments& arguments) {
     measurement m(arguments, crossover_seconds);
     if (m.cpus().size() > 1 || !arguments.cpus.empty()) platform::pin(m.cpus()[0]);
-    if (m.here().value("membarrier_sync_core") == "1") register_membarrier();
+    if (m.here().value("membarrier_sync_core") == "1") membarrier_register();
     const bench_context context{architecture_named({}), m.here(), m.cpus(), {}};
     price_list list;
     for (const auto add : {add_steps, add_protocols, add_memory, add_breakpoints}) {

@@ -2,11 +2,9 @@
 #include "runner/environment.hpp"
 
 #include <sched.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,16 +12,10 @@
 #include "facts.hpp"
 #include "linux.hpp"
 #include "runner/engine/platform.hpp"
+#include "runner/linux/membarrier.hpp"
 
 namespace cmodx {
 namespace {
-
-// include/uapi/linux/membarrier.h; the C library's headers may be older.
-constexpr int membarrier_query = 0;
-constexpr int membarrier_sync_core = 1 << 5;
-constexpr int membarrier_register_sync_core = 1 << 6;
-
-int membarrier(int command) { return static_cast<int>(syscall(SYS_membarrier, command, 0, 0)); }
 
 std::string denial_or_one(mapping path) {
     const platform::code_memory memory = platform::map(path, platform::page_size());
@@ -34,9 +26,9 @@ std::string denial_or_one(mapping path) {
 }
 
 std::string membarrier_state() {
-    const int offered = membarrier(membarrier_query);
+    const int offered = membarrier_query();
     if (offered < 0) return "membarrier is denied";
-    return (offered & membarrier_sync_core) != 0 ? "1" : "membarrier has no SYNC_CORE";
+    return (offered & sync_core_command) != 0 ? "1" : "membarrier has no SYNC_CORE";
 }
 
 }  // namespace
@@ -80,11 +72,9 @@ environment probe_environment() {
     return e;
 }
 
-bool register_membarrier() { return membarrier(membarrier_register_sync_core) == 0; }
-
 std::string prepare_process(const test_case& t) {
     if (contains(t.writer, "membarrier") || contains(t.executor, "membarrier"))
-        if (!register_membarrier()) return "membarrier registration is denied";
+        if (membarrier_register() != 0) return "membarrier registration is denied";
     return {};
 }
 
@@ -96,12 +86,6 @@ std::string utc_now() {
     gmtime_r(&now, &parts);
     std::array<char, 32> text = {};
     strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text.data();
-}
-
-std::string host_name() {
-    std::array<char, 256> text = {};
-    gethostname(text.data(), text.size() - 1);
     return text.data();
 }
 
