@@ -171,15 +171,17 @@ void executors::wait(executor& e) {
 }
 
 // Whoever enters from now on sees what was stored before, and who entered before is seen to be inside: the other half
-// is the fence of codeheap_enter, or none where the kernel provides both.
-void executors::order_with_entries() {
+// is the fence of codeheap_enter, or none where the kernel provides both. False: the kernel has no memory for it.
+bool executors::order_with_entries() {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (how_ == CODEHEAP_TRACKED || !expedited_ || !any()) return;
-    if (membarrier(private_expedited)) __atomic_add_fetch(&broadcasts_, 1, __ATOMIC_RELAXED);
+    if (how_ == CODEHEAP_TRACKED || !expedited_ || !any()) return true;
+    if (!membarrier(private_expedited)) return false;
+    __atomic_add_fetch(&broadcasts_, 1, __ATOMIC_RELAXED);
+    return true;
 }
 
 bool executors::others_inside() {
-    order_with_entries();
+    if (!order_with_entries()) return true;  // for all that is known
     const pid_t self = this_thread();
     for (executor* e = first(); e != nullptr; e = e->next)
         if (load(e->taken) != 0 && e->thread != self && load(e->active) != 0) return true;
@@ -195,7 +197,7 @@ bool executors::close_gate() {
 void executors::open_gate() { __atomic_add_fetch(&generation_, 1, __ATOMIC_SEQ_CST); }
 
 bool executors::passed(std::uint32_t stamp) {
-    order_with_entries();
+    if (!order_with_entries()) return false;
     for (executor* e = first(); e != nullptr; e = e->next) {
         const std::uint32_t entered = load(e->active);
         if (entered != 0 && static_cast<std::int32_t>(entered - stamp) <= 0) return false;

@@ -79,7 +79,7 @@ class executors {
 
   private:
     executor* first() const { return __atomic_load_n(&list_, __ATOMIC_ACQUIRE); }
-    void order_with_entries();
+    bool order_with_entries();
     bool interrupt(executor& e, std::uint32_t generation);
 
     alignas(64) std::uint32_t generation_ = 2;  // odd: the gate is closed

@@ -74,7 +74,7 @@ codeheap_error codeheap::fill(const void* bytes, std::size_t length, std::size_t
         return e;
     };
     codeheap_error e = gated(take);
-    if (e == CODEHEAP_NO_MEMORY && reclaim() == 0) e = gated(take);
+    if (e == CODEHEAP_NO_MEMORY && collect()) e = gated(take);
     if (e == CODEHEAP_OK && bytes != nullptr && !target::live::maintain(p.code, p.code + p.size)) {
         const guard g(freeing_);
         (void)take_back(p.code);
@@ -108,6 +108,7 @@ codeheap_error codeheap::alloc(const void* bytes, std::size_t length, std::size_
     if (const codeheap_error e = here(); e != CODEHEAP_OK) return e;
     if (bytes == nullptr || length == 0 || code == nullptr || (alignment & (alignment - 1)) != 0 || alignment > 4096)
         return CODEHEAP_BAD_ARGUMENT;
+    if ((flags & CODEHEAP_RETARGETABLE) != 0 && alignment > slot_sizes[entry_class]) return CODEHEAP_BAD_ARGUMENT;
     piece body;
     codeheap_error e = fill(bytes, length, alignment < 16 ? 16 : alignment, body);
     if (e != CODEHEAP_OK) return e;
@@ -141,7 +142,7 @@ codeheap_error codeheap::give(const piece& p) {
 
 // So that freeing cannot fail half-way.
 bool codeheap::has_room(std::uint32_t pieces) {
-    if (open_ != nullptr && open_->count + pieces > open_->pieces.size()) {
+    if (open_ != nullptr && (open_->count + pieces > open_->pieces.size() || open_->bytes > most_bytes)) {
         close_batch();
         end_grace_periods();
     }
@@ -149,6 +150,7 @@ bool codeheap::has_room(std::uint32_t pieces) {
     open_ = static_cast<batch*>(malloc(sizeof(batch)));
     if (open_ == nullptr) return false;
     open_->count = 0;
+    open_->bytes = 0;
     open_->next = nullptr;
     return true;
 }
@@ -157,6 +159,7 @@ void codeheap::wait_for_grace(const piece& p) {
     if (!threads.any() && give(p) == CODEHEAP_OK) return;
     if (!has_room(1)) return;
     open_->pieces[open_->count++] = p;
+    open_->bytes += p.size;
     waiting_ += p.size;
 }
 
@@ -167,6 +170,7 @@ void codeheap::outlive(const piece& p) {
         auto* b = static_cast<batch*>(malloc(sizeof(batch)));
         if (b == nullptr) return;  // it stays for as long as the heap
         b->count = 0;
+        b->bytes = 0;
         b->next = replaced_;
         replaced_ = b;
     }
@@ -218,9 +222,10 @@ codeheap_error codeheap::release(void* code) {
     return take_back(code);
 }
 
-std::size_t codeheap::reclaim() {
-    if (here() != CODEHEAP_OK) return 0;
+// Whether anything was freed.
+bool codeheap::collect() {
     const guard g(freeing_);
+    const std::size_t before = waiting_;
     while (replaced_ != nullptr) {
         batch* b = replaced_;
         replaced_ = b->next;
@@ -231,6 +236,13 @@ std::size_t codeheap::reclaim() {
     }
     close_batch();
     end_grace_periods();
+    return waiting_ < before;
+}
+
+std::size_t codeheap::reclaim() {
+    if (here() != CODEHEAP_OK) return 0;
+    (void)collect();
+    const guard g(freeing_);
     return waiting_;
 }
 

@@ -30,8 +30,10 @@ struct codeheap {
         std::array<piece, 128> pieces;
         std::uint32_t count;
         std::uint32_t stamp;
+        std::size_t bytes;
         batch* next;
     };
+    static constexpr std::size_t most_bytes = 256 * 1024;  // that a batch waits for more
 
     codeheap_error here() const;
     template <class Write>
@@ -56,6 +58,7 @@ struct codeheap {
     codeheap_error give(const piece& p);
     void close_batch();
     void end_grace_periods();
+    bool collect();  // takes freeing_ itself
 
     cmodx::code::slabs slabs_;
     cmodx::code::machine_facts facts_;

@@ -21,7 +21,8 @@ using target::live;
 // The oldest are forgotten when so many updates have been made since.
 constexpr std::size_t remembered = 1024;
 std::uintptr_t stood[remembered];
-std::uint32_t newest;
+std::uint32_t places;  // of `stood` that were taken
+std::uint32_t newest;  // counts what is in both tables
 std::uintptr_t standing[64];
 
 struct sigaction before;
@@ -76,13 +77,19 @@ void unlock_sigtrap() { installing.unlock(); }
 
 breakpoint_in_flight::breakpoint_in_flight(const void* at) : at_(at) {
     const auto address = reinterpret_cast<std::uintptr_t>(at);
-    const std::uint32_t i = __atomic_fetch_add(&newest, 1, __ATOMIC_SEQ_CST) % remembered;
+    const std::uint32_t i = __atomic_fetch_add(&places, 1, __ATOMIC_RELAXED) % remembered;
     __atomic_store_n(&stood[i], address, __ATOMIC_RELEASE);
-    for (;; sched_yield())  // as many heaps as that update at once
+    const auto stand = [&] {
         for (std::uintptr_t& slot : standing) {
             std::uintptr_t none = 0;
-            if (__atomic_compare_exchange_n(&slot, &none, address, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) return;
+            if (__atomic_compare_exchange_n(&slot, &none, address, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+                return true;
         }
+        return false;
+    };
+    while (!stand()) sched_yield();  // as many heaps as that update at once
+    // Last: a handler that has seen this count finds the breakpoint in the tables.
+    __atomic_fetch_add(&newest, 1, __ATOMIC_SEQ_CST);
 }
 
 breakpoint_in_flight::~breakpoint_in_flight() {

@@ -98,7 +98,8 @@ CODEHEAP_API codeheap_error codeheap_create(const codeheap_options* options, cod
 /* No thread may run its code any more. Null is nothing. */
 CODEHEAP_API void codeheap_destroy(codeheap* heap);
 
-/* Copies `length` bytes into executable memory. The alignment is at least 16; 0 asks for no more. */
+/* Copies `length` bytes into executable memory. The alignment is at least 16; 0 asks for no more. It is 32 at most with
+ * CODEHEAP_RETARGETABLE. */
 CODEHEAP_API codeheap_error codeheap_alloc(codeheap* heap, const void* buffer, size_t length, size_t alignment,
                                            uint32_t flags, void** code);
 /* Replaces `length` bytes at `code`, any address inside live code, while threads may run them. The bytes are one

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -108,6 +109,12 @@ HEAP_TEST(bad_arguments) {
     EXPECT_IS(codeheap_alloc(h, nullptr, 4, 0, 0, &code), CODEHEAP_BAD_ARGUMENT);
     EXPECT_IS(codeheap_alloc(h, b.data(), 4, 24, 0, &code), CODEHEAP_BAD_ARGUMENT);
     EXPECT_IS(codeheap_alloc(h, b.data(), 4, 8192, 0, &code), CODEHEAP_BAD_ARGUMENT);
+    // Entries are aligned by 32, not more.
+    EXPECT_IS(codeheap_alloc(h, b.data(), b.size(), 64, CODEHEAP_RETARGETABLE, &code), CODEHEAP_BAD_ARGUMENT);
+    for (int i = 0; i < 4; ++i) {
+        EXPECT_IS(codeheap_alloc(h, b.data(), b.size(), 32, CODEHEAP_RETARGETABLE, &code), CODEHEAP_OK);
+        EXPECT_IS(reinterpret_cast<std::uintptr_t>(code) % 32, 0u);
+    }
     EXPECT_IS(codeheap_alloc(h, b.data(), 4, 0, 1u << 31, &code), CODEHEAP_BAD_ARGUMENT);
     codeheap_options o = {};
     codeheap* none = nullptr;
@@ -195,6 +202,51 @@ HEAP_TEST(exhausted_memory) {
     EXPECT_IS(codeheap_alloc(h, b.data(), SIZE_MAX - 5, 0, 0, &code), CODEHEAP_NO_MEMORY);
     if (sizeof(void*) == 8) EXPECT_IS(codeheap_alloc(h, b.data(), SIZE_MAX / 4, 0, 0, &code), CODEHEAP_NO_MEMORY);
     EXPECT_IS(call(h.alloc(b)), 9);
+}
+
+// What is large does not wait for 127 others.
+HEAP_TEST(large_pieces_are_freed_soon) {
+    const heap h(usual());
+    codeheap_executor* e = nullptr;
+    EXPECT_IS(codeheap_register(h, &e), CODEHEAP_OK);  // outside
+    codeheap_info info;
+    for (int i = 0; i < 40; ++i) EXPECT_IS(codeheap_free(h, h.alloc(pattern(300'000, 1), CODEHEAP_DEFER)), CODEHEAP_OK);
+    codeheap_ask(h, &info);
+    EXPECT_IS(info.waiting < 1'000'000, true);
+    codeheap_unregister(h, e);
+}
+
+// Where memory is exhausted, what has become free is used, even if something else still waits.
+HEAP_TEST(exhausted_memory_is_reclaimed) {
+    codeheap_options o = usual();
+    o.reserve = 1 << 20;
+    const heap h(o);
+    codeheap_executor *outside = nullptr, *inside = nullptr;
+    EXPECT_IS(codeheap_register(h, &outside), CODEHEAP_OK);
+    EXPECT_IS(codeheap_register(h, &inside), CODEHEAP_OK);
+    const bytes half = pattern(500'000, 1), little = pattern(200'000, 2), more(2 << 20);
+    void *first = h.alloc(half, CODEHEAP_DEFER), *second = h.alloc(little, CODEHEAP_DEFER), *third = nullptr,
+         *fourth = nullptr;
+    // The first piece's batch is closed before anybody enters, and the second's after it.
+    (void)codeheap_enter(outside);
+    EXPECT_IS(codeheap_free(h, first), CODEHEAP_OK);
+    EXPECT_IS(codeheap_reclaim(h) > 0, true);
+    (void)codeheap_enter(inside);
+    EXPECT_IS(codeheap_free(h, second), CODEHEAP_OK);
+    codeheap_leave(outside, 1);
+    rlimit before = {}, none = {};
+    getrlimit(RLIMIT_AS, &before);
+    none.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_AS, &none);
+    const codeheap_error e = codeheap_alloc(h, half.data(), 450'000, 0, CODEHEAP_DEFER, &third);
+    const codeheap_error other = codeheap_alloc(h, more.data(), more.size(), 0, CODEHEAP_DEFER, &fourth);
+    setrlimit(RLIMIT_AS, &before);
+    codeheap_leave(inside, 1);
+    codeheap_unregister(h, outside);
+    codeheap_unregister(h, inside);
+    if (other != CODEHEAP_NO_MEMORY) throw skipped{"address space cannot be limited here"};
+    EXPECT_IS(e, CODEHEAP_OK);
+    EXPECT_IS(third == first, true);
 }
 
 HEAP_TEST(churn) {
