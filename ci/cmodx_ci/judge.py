@@ -126,8 +126,9 @@ def judge(
     showed = {line.reason for _, line in result.known}
     absent = [(name, line) for name, line in lucky if line.reason not in showed] if whole else []
     tests = Counter(reason for _, reason in {(name, line.reason) for name, line in absent})
-    # Of a race that shows in few tests, none is no news.
-    result.quiet = [reason for reason, n in tests.items() if reason in before and not apart((0, n), before[reason])]
+    # Of a race that shows in few tests, none is no news; of one that showed in none, no line is known to hold.
+    few = {reason for reason, count in before.items() if count[0] > 0 and not apart((0, tests[reason]), count)}
+    result.quiet = [reason for reason in tests if reason in few]
     for name, line in absent:
         if line.reason not in result.quiet:
             result.passes.append((name, line))

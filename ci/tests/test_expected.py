@@ -148,6 +148,7 @@ def test_of_a_race_that_shows_in_few_tests_none_is_no_news_but_of_many():
     assert not after(20).conformant and not after(20).quiet
     assert after(20).marks["t0"] is Mark.unexpected and len(after(20).passes) == 70
     assert after(3).conformant and after(3).quiet == ["why"] and after(3).marks["t0"] is Mark.passed
+    assert not after(0).conformant and len(after(0).passes) == 70
     seen = [record("t70", "fail", ("stale", 1, "forbidden")), *records]
     assert not judge({"machine": {"name": "m"}, "tests": seen}, lines, True, {"why": (20, 70)}).quiet
 
