@@ -43,6 +43,7 @@ constexpr const char* texts[] = {
     "the image's bytes are not those that were finished",
     "the verifier found what the policy does not allow",
     "the library was built without a verifier",
+    "the heap is permanent: its mappings are sealed, and a child cannot have its own",
 };
 static_assert(std::size(texts) == CODEHEAP_ERRORS);
 

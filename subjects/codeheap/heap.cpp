@@ -68,18 +68,20 @@ codeheap_error codeheap::check_machine() {
 }
 
 codeheap_error codeheap::fill(const void* bytes, std::size_t length, std::size_t alignment, piece& p) {
+    bool taken = false;
     const auto take = [&] {
         codeheap_error e = bytes == nullptr ? slabs_.take_entry(p) : slabs_.take(length, alignment, p);
-        if (e == CODEHEAP_OK && bytes != nullptr) e = write(p.in->memory, p.code, bytes, length);
+        taken = e == CODEHEAP_OK;
+        if (taken && bytes != nullptr) e = write(p.in->memory, p.code, bytes, length);
         return e;
     };
     codeheap_error e = gated(take);
-    if (e == CODEHEAP_NO_MEMORY && collect()) e = gated(take);
-    if (e == CODEHEAP_OK && bytes != nullptr && !target::live::maintain(p.code, p.code + p.size)) {
-        const guard g(freeing_);
-        (void)take_back(p.code);
-        return CODEHEAP_MAINTENANCE;
-    }
+    if (e == CODEHEAP_NO_MEMORY && !taken && collect()) e = gated(take);
+    if (e == CODEHEAP_OK && bytes != nullptr && !target::live::maintain(p.code, p.code + p.size))
+        e = CODEHEAP_MAINTENANCE;
+    if (e == CODEHEAP_OK || !taken) return e;
+    const guard g(freeing_);
+    (void)take_back(p.code);
     return e;
 }
 

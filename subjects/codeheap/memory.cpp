@@ -49,16 +49,19 @@ int make_file(std::size_t size) {
 codeheap_error map_twice(region& r, void* code, void* alias, std::size_t used) {
     const int file = make_file(r.size);
     if (file < 0) return denied(CODEHEAP_NO_ALIAS);
-    r.alias = static_cast<std::uint8_t*>(map(alias, r.size, PROT_READ | PROT_WRITE, MAP_SHARED, file));
-    if (r.alias != nullptr) {
+    // A child that cannot have its own keeps what it shares.
+    void* executable = nullptr;
+    if (void* writable = map(alias, r.size, PROT_READ | PROT_WRITE, MAP_SHARED, file); writable != nullptr) {
+        r.alias = static_cast<std::uint8_t*>(writable);
         if (used != 0) memcpy(r.alias, code, used);
         // Before Linux 5.1 there is no such seal; the descriptor is closed below in any case.
         if (fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE) != 0)
             (void)fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
         (void)fcntl(file, F_ADD_SEALS, F_SEAL_SEAL);
-        r.code = static_cast<std::uint8_t*>(map(code, r.size, PROT_READ | PROT_EXEC, MAP_SHARED, file));
+        executable = map(code, r.size, PROT_READ | PROT_EXEC, MAP_SHARED, file);
+        if (executable != nullptr) r.code = static_cast<std::uint8_t*>(executable);
     }
-    const codeheap_error e = r.alias == nullptr || r.code == nullptr ? denied(CODEHEAP_NO_ALIAS) : CODEHEAP_OK;
+    const codeheap_error e = executable == nullptr ? denied(CODEHEAP_NO_ALIAS) : CODEHEAP_OK;
     close(file);
     return e;
 }
@@ -119,8 +122,8 @@ codeheap_error map_region(region& r, codeheap_mapping path, std::size_t size, bo
         return e;
     }
     if (permanent && path != CODEHEAP_FLIP) {  // Linux 6.10; elsewhere mappings stay changeable
-        (void)syscall(mseal_number, r.code, size, 0UL);
-        if (r.alias != nullptr) (void)syscall(mseal_number, r.alias, size, 0UL);
+        r.sealed = syscall(mseal_number, r.code, size, 0UL) == 0;
+        if (r.alias != nullptr && syscall(mseal_number, r.alias, size, 0UL) == 0) r.sealed = true;
     }
     return CODEHEAP_OK;
 }
@@ -133,7 +136,7 @@ void unmap_region(region& r) {
 }
 
 codeheap_error make_own(region& r, std::size_t used) {
-    if (r.path == CODEHEAP_DUAL) return map_twice(r, r.code, r.alias, used);
+    if (r.path == CODEHEAP_DUAL) return r.sealed ? CODEHEAP_SEALED_HEAP : map_twice(r, r.code, r.alias, used);
     if (r.path != CODEHEAP_POKE) return CODEHEAP_OK;  // private memory is the child's own
     close(r.kernel);                                  // of the parent's memory
     r.kernel = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
@@ -162,7 +165,11 @@ codeheap_error write(const region& r, void* at, const void* from, std::size_t le
         memcpy(to + offset, bytes, size);
         return CODEHEAP_OK;
     });
-    if (r.path == CODEHEAP_FLIP && !protect(r, at, length, PROT_READ | PROT_EXEC)) return denied(CODEHEAP_NO_EXEC);
+    // If the kernel cannot divide its mapping, for want of memory, the whole region need not be divided: the page has
+    // neighbours that run.
+    if (r.path == CODEHEAP_FLIP && !protect(r, at, length, PROT_READ | PROT_EXEC) &&
+        mprotect(r.code, r.size, PROT_READ | PROT_EXEC) != 0)
+        return denied(CODEHEAP_NO_EXEC);
     return CODEHEAP_OK;
 }
 

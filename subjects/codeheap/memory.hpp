@@ -20,7 +20,8 @@ struct region {
     std::uint8_t* alias = nullptr;  // dual: the same memory, writable, never executable
     std::size_t size = 0;           // bytes, whole pages
     codeheap_mapping path{};
-    int kernel = -1;  // poke: /proc/self/mem
+    int kernel = -1;      // poke: /proc/self/mem
+    bool sealed = false;  // by mseal: it can be mapped neither anew nor away
 
     bool holds(const void* p) const {
         const auto* at = static_cast<const std::uint8_t*>(p);

@@ -50,6 +50,7 @@ typedef enum codeheap_error {
     CODEHEAP_BAD_DIGEST,     /* image: its bytes are not those that were finished */
     CODEHEAP_REFUSED,        /* image: the verifier found something that the policy does not allow */
     CODEHEAP_NO_VERIFIER,    /* image: the library was built without Capstone */
+    CODEHEAP_SEALED_HEAP,    /* after_fork: CODEHEAP_PERMANENT has sealed the mappings, a child cannot have its own */
     CODEHEAP_ERRORS          /* how many there are */
 } codeheap_error;
 
@@ -115,8 +116,9 @@ CODEHEAP_API codeheap_error codeheap_publish(codeheap* heap);
 /* Ends grace periods that can end, without waiting; bytes that still have to wait, or 0. */
 CODEHEAP_API size_t codeheap_reclaim(codeheap* heap);
 
-/* In the child of a fork: gives it a copy of the code at the same addresses; until then it shares the parent's and may
- * only run it. The registration of the thread that forked goes on, inside or outside; the other threads' are void. */
+/* In the child of a fork: gives it a copy of the code at the same addresses. Until then it shares the parent's, and may
+ * only run what the parent does not change any more. The registration of the thread that forked goes on, inside or
+ * outside; the other threads' are void. */
 CODEHEAP_API codeheap_error codeheap_after_fork(codeheap* heap);
 
 typedef struct codeheap_info {
