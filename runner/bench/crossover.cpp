@@ -83,7 +83,8 @@ class contest {
         thread_frame& f = *executor_frame_;
         std::uint32_t until = calls_per_update;
         std::uint32_t asked = 0;
-        std::uint64_t waited = 0;
+        const double reading = cost_of_reading();
+        double waited = 0;
         const std::uint64_t begin = thread_nanoseconds();
         // At least four updates, so that a ratio is what it says.
         while (platform::nanoseconds() < end || (calls_per_update != never && asked < 4)) {
@@ -94,22 +95,32 @@ class contest {
                 ++calls;
                 if (--until != 0) continue;
                 until = calls_per_update;
-                wait_for(asked, waited);
+                waited += wait_for(asked, reading);
                 asked_.store(++asked, std::memory_order_release);
             }
         }
-        wait_for(asked, waited);
-        spent = static_cast<double>(thread_nanoseconds() - begin - waited);
+        waited += wait_for(asked, reading);
+        spent = static_cast<double>(thread_nanoseconds() - begin) - waited;
     }
-    // The writer may be one update behind; how long the executor waits for it is no cost of the protocol.
-    void wait_for(std::uint32_t asked, std::uint64_t& waited) const {
-        if (done_.load(std::memory_order_acquire) == asked) return;
+    // The clock of a thread is a system call, and two readings are apart by as much as one costs.
+    static double cost_of_reading() {
+        std::vector<double> apart;
+        for (int i = 0; i < 101; ++i) {
+            const std::uint64_t begin = thread_nanoseconds();
+            apart.push_back(static_cast<double>(thread_nanoseconds() - begin));
+        }
+        return median_of(apart);
+    }
+    // The writer may be one update behind; how long the executor waits for it is no cost of the protocol, nor are both
+    // readings of the clock, of which one lies between the moments that they tell.
+    double wait_for(std::uint32_t asked, double reading) const {
+        if (done_.load(std::memory_order_acquire) == asked) return 0;
         const std::uint64_t begin = thread_nanoseconds();
         for (unsigned spins = 1; done_.load(std::memory_order_acquire) != asked; ++spins) {
             platform::pause();
             if (spins % 4096 == 0) platform::yield();
         }
-        waited += thread_nanoseconds() - begin;
+        return static_cast<double>(thread_nanoseconds() - begin) + reading;
     }
 
     const bench_context& context_;
