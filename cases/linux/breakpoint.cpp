@@ -13,22 +13,11 @@
 #include <atomic>
 #include <cstring>
 
+#include "cases/breakpoint.hpp"
 #include "runner/engine/script.hpp"
 
 namespace cmodx {
 namespace {
-
-// One store, as wide as the piece.
-void store(std::uint8_t* to, const std::uint8_t* from, std::size_t size) {
-    const auto as = [&]<class T>(T word) {
-        std::memcpy(&word, from, sizeof word);
-        std::atomic_ref<T>(*reinterpret_cast<T*>(to)).store(word, std::memory_order_relaxed);
-    };
-    if (size == 1) as(std::uint8_t{});
-    if (size == 2) as(std::uint16_t{});
-    if (size == 4) as(std::uint32_t{});
-    if (size == 8) as(std::uint64_t{});
-}
 
 // Words that count what the executor did.
 constexpr std::size_t runs = 0;
