@@ -101,18 +101,22 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--reason", help="one sentence for new lines: whose defect it is")
     parser.add_argument("--link", help="a report of it")
+    parser.add_argument("--whole", action="store_true",
+                        help="the runs had every test of their machines: a line that speaks of none of them goes, too")
     parser.add_argument("--results", metavar="FOLDER", default=str(tree.results), help="default: this checkout's")
     options = parser.parse_args(arguments)
     if options.reason is not None and not options.reason.strip():
         raise UsageFault("--reason is empty; accepted: one sentence, whose defect it is")
-    results, left_to_a_person = Path(options.results), 0
+    results, left_to_a_person = Path(options.results).resolve(), 0
     for (machine, _), found in sources.collect(options.runs).items():
         if machine in (".", "..") or "/" in machine or machine != plain(machine):
             raise UsageFault(f"{plain(machine)}: no name of a machine; accepted is one without a slash")
         path = expected.path_of(machine, results)
         lines = expected.lines_of(machine, results)
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        new, left = updated(text, found, judged(found, lines, whole=True), path, options.reason, options.link)
+        before = expected.races_before(machine, lines, results)
+        judgement = judged(found, lines, options.whole, before)
+        new, left = updated(text, found, judgement, path, options.reason, options.link)
         if new != text:
             new = new if text else _head + new
             names = (f"a/{machine}", f"b/{machine}")

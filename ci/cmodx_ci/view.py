@@ -157,7 +157,9 @@ class View:
         return sum(map(len, self.shapes.values()))
 
 
-def judged(run: Run, lines: list[expected.Line], whole: bool = False) -> Judgement:
+def judged(
+    run: Run, lines: list[expected.Line], whole: bool = False, before: dict[str, tuple[int, int]] | None = None
+) -> Judgement:
     """As ci/matrix judges, from what is kept of a run."""
     tests = [
         {
@@ -172,7 +174,7 @@ def judged(run: Run, lines: list[expected.Line], whole: bool = False) -> Judgeme
         }
         for name, result in run.tests.items()
     ]
-    return judge({"machine": {"name": run.machine}, "tests": tests}, lines, whole=whole)
+    return judge({"machine": {"name": run.machine}, "tests": tests}, lines, whole=whole, before=before or {})
 
 
 def _shapes(runs: list[Run]) -> dict[str, list[str]]:

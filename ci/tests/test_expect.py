@@ -88,6 +88,16 @@ def test_included_lines_are_left_to_a_person(results, tmp_path):
     assert (results / "m" / "expected.toml").read_text() == 'include = ["../base/expected.toml"]\n'
 
 
+def test_a_part_of_the_tests_takes_no_line_about_the_others(results, tmp_path):
+    path = results / "m" / "expected.toml"
+    path.write_text('[[known]]\ntest = "MP.RF+*"\nwitness = "stale"\nreason = "kept"\n')
+    run = put(tmp_path / "r.json", [record("SM+imm+same+po", "pass", [good])])
+    assert ci("expect", "update", run, "--results", "results", cwd=tmp_path).returncode == 0
+    assert "MP.RF" in path.read_text()
+    assert ci("expect", "update", run, "--results", "results", "--whole", cwd=tmp_path).returncode == 0
+    assert "MP.RF" not in path.read_text()
+
+
 def test_no_name_of_a_machine_leads_outside(results, tmp_path):
     run = put(tmp_path / "r.json", [record("SM+imm+same+po", "fail", [bad])], machine="../../outside")
     for tool in ("expect", "baseline"):
