@@ -15,18 +15,16 @@ struct memory {
     std::uint32_t fetched[locations];  // invalidations of that time; 0: nothing is
     std::uint32_t synchronized;        // invalidations when the core last synchronized
     std::uint32_t everyone;            // how often all were told to
-    std::uint32_t early[2];            // invalidations, and how often, before the last load
+    std::uint32_t early;               // invalidations before the last load
     std::uint32_t count;
     std::uint16_t size;  // bytes of a store that is still under way
     std::uint8_t where;  // its location
     std::uint8_t todo;   // what waits for a barrier, a set
     std::uint8_t loads;
-    std::uint8_t ahead;  // what may have come before the last load, a set
+    bool ahead;  // its synchronization may have come before the last load
 };
 inline constexpr std::uint8_t to_clean = 1;
 inline constexpr std::uint8_t to_invalidate = 2;
-inline constexpr std::uint8_t synchronizes_ahead = 1;
-inline constexpr std::uint8_t fetches_ahead = 2;
 
 inline std::atomic<std::uint32_t> invalidations{1};  // of all instruction caches
 inline std::atomic<std::uint32_t> everyone{0};       // all cores were told to synchronize
@@ -73,14 +71,13 @@ inline void invalidate(memory& own) {
         invalidations.fetch_add(1);
 }
 inline void synchronize(memory& own) {
-    if (sync_waits) own.ahead = 0;
+    if (sync_waits) own.ahead = false;
     if (!by_cleaning)
         own.fetched[0] = own.fetched[1] = 0;
-    else if ((own.ahead & synchronizes_ahead) == 0)
+    else if (!own.ahead)
         own.synchronized = invalidations.load();
     else
-        own.synchronized = std::max(own.synchronized, own.early[0]);
-    if ((own.ahead & synchronizes_ahead) == 0) own.ahead = 0;
+        own.synchronized = std::max(own.synchronized, own.early);
 }
 inline void complete(const thread& t) {
     memory& own = t.own<memory>();
@@ -102,10 +99,9 @@ inline void store(std::uintptr_t* f, std::uint32_t x, std::uint32_t size) {
 inline void fetch(std::uintptr_t* f, std::uint32_t x, std::uint32_t slot) {
     const thread t{f};
     memory& own = t.own<memory>();
-    const std::uint32_t now = (own.ahead & fetches_ahead) != 0 ? own.early[1] : everyone.load();
-    if (own.everyone < now) {
+    if (const std::uint32_t now = everyone.load(); own.everyone < now) {
         own.everyone = now;
-        own.ahead &= fetches_ahead;  // that is no step, and comes in its time
+        own.ahead = false;  // that is no step, and comes in its time
         synchronize(own);
     }
     const bool forgotten = ++own.count % 32 == 0;
@@ -118,9 +114,8 @@ inline void fetch(std::uintptr_t* f, std::uint32_t x, std::uint32_t slot) {
 inline void load(std::uintptr_t* f, std::uint32_t, std::uint32_t) {
     if (in_order) return;
     memory& own = thread{f}.own<memory>();
-    own.early[0] = invalidations.load();
-    own.early[1] = everyone.load();
-    own.ahead = synchronizes_ahead | fetches_ahead;
+    own.early = invalidations.load();
+    own.ahead = true;
     if (++own.loads % 16 == 0) pause_for(2000);  // well ahead of it
 }
 inline void step(std::uintptr_t* f, std::uint32_t, std::uint32_t which) {
@@ -129,8 +124,7 @@ inline void step(std::uintptr_t* f, std::uint32_t, std::uint32_t which) {
     if (steps[which].name == playing->without) return;
     for (const effects e : effects_of[which]) {
         if (e == 0) break;
-        if ((e & (effect::branch | effect::loads_done)) != 0) own.ahead = 0;
-        if ((e & (effect::depend | effect::order_loads)) != 0) own.ahead &= synchronizes_ahead;
+        if ((e & (effect::branch | effect::loads_done)) != 0) own.ahead = false;
         if ((e & effect::clean) != 0) own.todo |= to_clean;
         if ((e & effect::invalidate) != 0) own.todo |= to_invalidate;
         if ((e & effect::order_clean) != 0 && (own.todo & to_clean) != 0) {
