@@ -86,8 +86,8 @@ HEAP_TEST(late_signal_finds_no_heap) {
                   at.go(2);
                   at.await(3);
                   codeheap_destroy(h);
-                  for (std::size_t i = 0; i < 2000; ++i)  // something else takes the memory
-                      (void)!new bytes(16 + i % 300 * 8, 0x41);
+                  std::vector<bytes> others;  // take the memory
+                  for (std::size_t i = 0; i < 2000; ++i) others.emplace_back(16 + i % 300 * 8, 0x41);
                   at.go(4);
                   t.join();
                   return heap_tests::failed ? 3 : 0;
