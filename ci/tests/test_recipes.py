@@ -50,7 +50,7 @@ def test_every_job_has_the_history():
     assert lab["variables"] == {"GIT_DEPTH": 0}
 
 
-@pytest.mark.parametrize("program", ["git", "cmake", "ninja", "ccache", "clang-format", "shellcheck", "valgrind", "ssh"])
+@pytest.mark.parametrize("program", ["git", "cmake", "ninja", "ccache", "clang-format", "shellcheck", "valgrind", "ssh", "gpg", "gpg-agent"])
 def test_setup_installs_what_the_tools_call(program):
     text = (tree.root / "ci" / "setup").read_text(encoding="utf-8")
     packages = re.search(r"^packages=\(\n(.*?)^\)", text, re.S | re.M)[1].split()
