@@ -24,6 +24,7 @@ _trials = {
     "mutants": ("user", "ci/mutants"),
     "fuzz": ("user", "ci/fuzz 60"),
     "lint": ("user", "ci/lint"),
+    "sanitize": ("user", "ci/sanitize"),
     "reproducible": ("user", "ci/reproducible"),
     "selftests": ("system", "ci/selftests"),
 }

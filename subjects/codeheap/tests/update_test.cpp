@@ -153,7 +153,7 @@ HEAP_TEST(breakpoint_first) {
             const int floor = last.load(std::memory_order_acquire);
             const int value = call(code);
             const int v = value & 255;
-            if (value != v * 0x01010101)
+            if (static_cast<unsigned>(value) != static_cast<unsigned>(v) * 0x01010101)
                 torn.fetch_add(1);
             else if (static_cast<std::int8_t>(v - floor) < 0)
                 back.fetch_add(1);  // older than what was complete
