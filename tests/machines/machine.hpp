@@ -60,19 +60,30 @@ inline void pause_for(unsigned n) {
 
 using callee = void (*)(std::uintptr_t* frame, std::uint32_t x, std::uint32_t n);
 
+// What becomes of a step of a machine that is at fault in it.
+enum class fate : std::uint8_t {
+    none,   // nothing
+    late,   // it takes effect when the flag is set, or the code has been run
+    early,  // it took effect before the thread's store to the code, or its load of the flag
+};
+inline constexpr std::string_view fate_names[] = {"no", "late", "early"};
+
 // What such a machine does in the place of the instructions; null: what the real one does.
 struct machine {
     std::string name;
     callee store = nullptr;  // n: bytes
     callee fetch = nullptr;  // n: slot
     callee publish = nullptr;
-    callee load = nullptr;       // before the load of a flag or of code
-    callee step = nullptr;       // n: which; before it
-    callee finish = nullptr;     // a stub
-    bool conforms = false;       // weak, but as weak as it may be
-    std::string_view without{};  // of a weak one: the step that does nothing
-    bool alone = false;          // what should reach other cores does not
-    bool rounds_down = false;    // of a range, the first line alone is maintained
+    callee load = nullptr;      // before the load of a flag or of code
+    callee step = nullptr;      // n: which; before it
+    callee finish = nullptr;    // a stub
+    bool conforms = false;      // weak, but as weak as it may be
+    std::string_view wrong{};   // of a weak one: the step that it is at fault in
+    fate becomes = fate::none;  // of that
+    bool least = false;         // its manual promises the least that one does
+    bool data = false;          // it is about data, and not about code
+    bool alone = false;         // what should reach other cores does not
+    bool rounds_down = false;   // of a range, the first line alone is maintained
 };
 
 // The one that is assembled for.

@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 #include <string_view>
 
 #include "runner/commands.hpp"
 #include "tests/machines/faults.hpp"
+#include "tests/machines/unused.hpp"
 #include "tests/machines/weak.hpp"
 
 namespace cmodx {
@@ -40,6 +42,15 @@ bool forbids_what_it_seeks(const test_case& t, const environment& here) {
     return w.ruling.ruling == verdict::forbidden && gates(w.ruling.strength);
 }
 
+// Whether the step does anything that a rule could ask for.
+bool does_something(std::string_view step_name, const environment& here) {
+    const std::vector<fact> facts = here.as_facts();
+    for (const action& a : find_architecture(target_name())->rules->actions)
+        for (const effects e : a.does)
+            if (a.step == step_name && known(a.when, facts) && e != 0) return true;
+    return false;
+}
+
 // Whether all that the step does is to order what follows it behind a load.
 bool only_waits(std::string_view step_name) {
     constexpr effects waiting = effect::branch | effect::depend | effect::order_loads | effect::loads_done;
@@ -62,11 +73,19 @@ bool needs(const test_case& t, std::string_view step_name, const environment& he
 }
 
 // What the play of a weak machine is faithful to: fetches that are calls, made from a stub, of code and not of data,
-// by mappings that a store may be late for.
-bool plays(const test_case& t) {
+// by mappings that a store may be late for; of data, the one shape that is about them.
+bool plays(const machine& m, const test_case& t) {
     constexpr std::string_view forms[] = {"2SM", "CoRF", "ISA2.F", "Lazy", "MP.RF", "SM"};
-    return std::find(std::begin(forms), std::end(forms), t.form->name) != std::end(forms) && !t.site->data &&
-           (t.path == mapping::same || t.path == mapping::alias);
+    const bool there = m.data ? t.form->name == "Literal"
+                              : std::find(std::begin(forms), std::end(forms), t.form->name) != std::end(forms);
+    return there && t.site->data == m.data && (t.path == mapping::same || t.path == mapping::alias);
+}
+
+// The name of the step in whose place this one is tried; itself, if the catalogue uses it.
+std::string_view stands_for(std::string_view step_name) {
+    for (const faulty::substitute& s : faulty::substitutes)
+        if (s.architecture == target_name() && s.step == step_name) return s.like;
+    return step_name;
 }
 
 // One a shape and executor's steps, that in which most is forbidden: enough to be found by.
@@ -89,33 +108,49 @@ class trial {
         for (machine& m : faulty::machines_at_fault()) machines_.push_back(std::move(m));
     }
 
-    // The weak machine, and its mutants: those without a step that some test needs which passes when all is sound.
+    // The weak machine, and its mutants: a step that the rules give an effect is missing, late or early. Whether a test
+    // looks for that is the catalogue's affair; what no test can show is in unused.hpp.
     void add_weak(const std::vector<const test_case*>& all) {
-        for (const step& s : faulty::steps)
-            if ((s.needs.empty() || here_.value(s.needs) == "1") && std::any_of(all.begin(), all.end(), [&](auto* t) {
-                    return plays(*t) && needs(*t, s.name, here_) && passes_when_sound(*t);
-                }))
-                machines_.push_back(faulty::weak::without(s.name));
+        for (const step& s : faulty::steps) {
+            if (!does_something(s.name, here_) && !does_something(s.name, weakest(here_))) continue;
+            if (!s.needs.empty() && here_.value(s.needs) != "1") {
+                not_here_ += fmt::format("{}{} ({})", not_here_.empty() ? "" : ", ", s.name, s.needs);
+                continue;
+            }
+            add_weak(s.name, all);
+        }
         machine remote = faulty::weak::sound();
         remote.name = "forgets remote cores";
-        remote.conforms = false;
+        remote.conforms = remote.least = false;
         remote.alone = true;
         machines_.push_back(std::move(remote));
-        faulty::weak::read_rules(*find_architecture(target_name())->rules, here_.as_facts());
+        const architecture_rules& rules = *find_architecture(target_name())->rules;
+        faulty::weak::read_rules(rules, here_.as_facts());
         if (faulty::weak::by_cleaning) {
             machine down = faulty::weak::sound();
             down.name = "cleans the first line";
-            down.conforms = false;
+            down.conforms = down.least = false;
             down.rounds_down = true;
             machines_.push_back(std::move(down));
         }
         machines_.push_back(faulty::weak::sound());
+        if (!rules.loads_in_order) machines_.push_back(faulty::weak::sound_in_data());
     }
     const std::vector<machine>& machines() const { return machines_; }
+    const std::string& not_here() const { return not_here_; }
 
-    bool suits(const machine& m, const test_case& t) const {
-        if (m.finish == faulty::weak::finish && !plays(t)) return false;
-        return m.without.empty() || needs(t, m.without, here_);
+    // What may find the machine, of these: of one that is at fault in a step, what needs that step.
+    std::vector<const test_case*> candidates(const machine& m, const std::vector<const test_case*>& tests) {
+        if (m.finish != faulty::weak::finish) return tests;
+        std::vector<const test_case*> some;
+        for (const test_case* t : tests)
+            if (plays(m, *t)) {
+                if (m.wrong.empty())
+                    some.push_back(t);
+                else
+                    add_candidates(m, *t, some);
+            }
+        return some;
     }
     // Whether the test fails on the machine and passes on the sound one.
     bool accuses(const machine& m, const test_case& t) {
@@ -123,7 +158,61 @@ class trial {
     }
 
   private:
-    environment facts_of(const machine& m) const { return m.conforms ? weakest(here_) : here_; }
+    environment facts_of(const machine& m) const { return m.least ? weakest(here_) : here_; }
+
+    // With the first of the facts and of the weak machines for which a test needs the step; if there is none, it is one
+    // that nothing finds.
+    void add_weak(std::string_view step_name, const std::vector<const test_case*>& all) {
+        machine wrong = faulty::weak::at_fault(faulty::weak::sound(), step_name, faulty::fate::none);
+        bool found = false;
+        for (const machine& sound : {faulty::weak::sound(), faulty::weak::sound_in_data()})
+            for (const bool least : {false, true}) {
+                if (found) break;
+                machine m = faulty::weak::at_fault(sound, step_name, faulty::fate::none);
+                m.least = least;
+                found = !candidates(m, all).empty();
+                if (found) wrong = m;
+            }
+        for (const faulty::exclusion& e : faulty::exclusions)
+            if (!found && e.architecture == target_name() && e.step == step_name) {
+                not_here_ += fmt::format("{}{} ({})", not_here_.empty() ? "" : ", ", e.step, e.reason);
+                return;
+            }
+        machines_.push_back(wrong);
+        if (only_waits(step_name)) return;  // too early is as good as not at all, and too late as well
+        for (const faulty::fate becomes : {faulty::fate::late, faulty::fate::early}) {
+            machine m = faulty::weak::at_fault(wrong, step_name, becomes);
+            m.least = wrong.least;
+            machines_.push_back(std::move(m));
+        }
+    }
+
+    // The test, if it needs the step that the machine is at fault in; or what becomes of it with that step in the place
+    // of another, on the writer's side, the executor's or both.
+    void add_candidates(const machine& m, const test_case& t, std::vector<const test_case*>& some) {
+        const std::string_view like = stands_for(m.wrong);
+        if (like == m.wrong) {
+            if (needs(t, m.wrong, facts_of(m))) some.push_back(&t);
+            return;
+        }
+        const auto which =
+            std::find_if(faulty::steps.begin(), faulty::steps.end(), [&](const step& s) { return s.name == m.wrong; });
+        for (const unsigned sides : {1u, 2u, 3u}) {
+            test_case other = t;
+            bool all = true;
+            for (auto* steps : {&other.writer, &other.executor}) {
+                const bool wanted = (sides & (steps == &other.writer ? 1u : 2u)) != 0;
+                bool some_there = false;
+                if (wanted)
+                    for (const step*& s : *steps)
+                        if (s->name == like) s = &*which, some_there = true;
+                all &= some_there == wanted;
+            }
+            if (!all || !needs(other, m.wrong, facts_of(m))) continue;
+            other.name = name_of(other);
+            some.push_back(&made_.emplace_back(std::move(other)));
+        }
+    }
     status ends(const machine& m, const test_case& t) {
         faulty::playing = &m;
         const environment here = facts_of(m);
@@ -149,6 +238,8 @@ class trial {
     environment here_;
     double seconds_;
     std::vector<machine> machines_;
+    std::string not_here_;               // steps that this machine cannot be at fault in, and why
+    std::deque<test_case> made_;         // with steps that the catalogue does not use
     std::map<std::string, bool> sound_;  // by name: the test passes there
 };
 
@@ -185,8 +276,7 @@ int try_all(bool table, const std::vector<std::string>& globs) {
     for (const machine& m : of.machines()) {
         std::set<std::string>& column = columns.emplace_back();
         std::string by;
-        for (const test_case* t : table || m.conforms ? chosen : in_turn) {
-            if (!of.suits(m, *t)) continue;
+        for (const test_case* t : of.candidates(m, table || m.conforms ? chosen : in_turn)) {
             if (!of.accuses(m, *t)) continue;
             column.insert(t->name);
             if (by.empty()) by = t->name;
@@ -194,10 +284,14 @@ int try_all(bool table, const std::vector<std::string>& globs) {
         }
         const bool as_it_should = m.conforms == column.empty();
         good &= as_it_should;
-        fmt::print("{:<28}{:<10}{}\n", m.name,
+        fmt::print("{:<34}{:<10}{}\n", m.name,
                    m.conforms ? (as_it_should ? "conforms" : "ACCUSED") : (as_it_should ? "killed" : "SURVIVES"),
                    by.empty() ? "" : fmt::format("by {}", by));
     }
+    const auto at_fault =
+        std::count_if(of.machines().begin(), of.machines().end(), [](auto& m) { return !m.conforms; });
+    fmt::print("{} machines at fault\n", at_fault);
+    if (!of.not_here().empty()) fmt::print("not here: {}\n", of.not_here());
     if (table) print_table(of.machines(), chosen, columns);
     return good ? exit_conformant : exit_violation;
 }
