@@ -214,13 +214,17 @@ def _bare(
 
 
 def run(
-    machine: Machine, binary: Path, words: Sequence[str], beside: Mapping[str, bytes] = MappingProxyType({})
+    machine: Machine,
+    binary: Path,
+    words: Sequence[str],
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+    kept: Path | None = None,
 ) -> int:
     """The exit code of the binary; 1 if the guest ended before it, 77 if it is only a probe that did not start.
-    `beside`: files for it in a guest that has a kernel."""
+    In a guest that has a kernel, `beside`: files for the binary; `kept`: where the whole console goes."""
     asked = taken_apart(words)
     with scratch.folder("guest") as work:
-        argv, kept = (_bare if machine.bare else _with_kernel)(machine, binary, asked, work, beside)
+        argv, earlier = (_bare if machine.bare else _with_kernel)(machine, binary, asked, work, beside)
         # Whatever ends this process ends the guest with it.
         argv = ["setpriv", "--pdeathsig", "KILL", *argv]
         if asked.cpus:
@@ -228,9 +232,11 @@ def run(
         lines = Path(f"{asked.output}.jsonl") if asked.output else work / "lines"
         began = time.time()
         with lines.open("wb") if asked.output else open(sys.stdout.fileno(), "wb", closefd=False) as sink:
-            channel = Channel(work / "channel", sink, kept, machine.bare)
+            channel = Channel(work / "channel", sink, earlier, machine.bare)
             ended = process.run(argv, work / "log", lambda: channel.stalled(machine.guest.start_s))
             channel.read()
+        if kept is not None:
+            kept.write_bytes((work / "console").read_bytes())
         if channel.first_s is not None:
             print(f"{machine.name}: first result after {channel.first_s:.1f} s", file=sys.stderr)
         said = console.complaints(work / "channel") if machine.bare else console.tail(work / "console")

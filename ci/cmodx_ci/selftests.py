@@ -4,6 +4,7 @@ is a default one, each of which has to come to its one right end; in guests of t
 jumps, while CPUs come and go, and with system calls denied."""
 
 import json
+import re
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
@@ -20,25 +21,39 @@ _source = tree.root / "tests" / "trouble.c"
 
 @dataclass(frozen=True)
 class Trouble:
-    """What a guest's /init does (tests/trouble.c), the tests that run meanwhile, and what each may come to, besides a
-    failure that is known; none: the right end of a self-test."""
+    """What a guest's /init does (tests/trouble.c), and the tests that run meanwhile. `marks`: what it says on the console
+    when it has done it, a test ending after each. Besides failures that are known, a record comes to one of `ends`, some
+    to one of `some`; without them, each self-test to its right end."""
 
     name: str
     what: str
     tests: tuple[str, ...]
+    marks: tuple[str, ...]
     ends: frozenset[str] = frozenset()
+    some: frozenset[str] = frozenset()
 
 
-_quiet = frozenset({"pass", "seen", "not-seen", "skip", "error"})
+_ran = frozenset({"pass", "seen", "not-seen"})
 _skipped = frozenset({"skip"})
-_clock = Trouble("the clock jumps", "clock", ("selftest.*",))
-# A run without the CPUs that it asked for proves nothing, and says so.
-_unplug = Trouble("CPUs come and go", "unplug", ("MP.RF+imm+same+*", "Migrate*"), _quiet)
+_clock = Trouble("the clock jumps", "clock", ("selftest.*",), (r"the clock jumped by \d+ s", r"the clock jumped by -\d+ s") * 2)
+# A test without the CPUs that it asked for proves nothing, and says so; with them again it does.
+_unplug = Trouble(
+    "CPUs come and go", "unplug", ("MP.RF+imm+same+*", "Migrate*"), ("CPU 1 is gone", "CPU 1 is back") * 2,
+    _ran | {"skip", "error"}, _ran,
+)
+
+
+def _deny(name: str, number: int) -> Trouble:
+    """A step that is a system call, when there is none."""
+    said = (f"system call {number} is denied",)
+    return Trouble(f"{name} denied", f"deny {number}", (f"SM+imm+same+{name.removeprefix('riscv_')}*",), said, _skipped, _skipped)
+
+
 troubles = {
     "qemu-system-10-x86_64": (_clock, _unplug),
     "qemu-system-10-aarch64": (_clock, _unplug),
-    "qemu-system-10-riscv64": (_clock, _unplug, Trouble("riscv_flush_icache denied", "deny 259", ("SM+imm+same+flush_icache*",), _skipped)),
-    "qemu-system-10-arm32": (_clock, _unplug, Trouble("cacheflush denied", f"deny {0x0F0002}", ("SM+imm+same+cacheflush*",), _skipped)),
+    "qemu-system-10-riscv64": (_clock, _unplug, _deny("riscv_flush_icache", 259)),
+    "qemu-system-10-arm32": (_clock, _unplug, _deny("cacheflush", 0x0F0002)),
 }
 
 
@@ -93,26 +108,49 @@ def selftests(machine: Machine) -> bool:
     return _judged(machine.name, "self-tests", document, said)
 
 
-def trouble(machine: Machine, makes: Trouble, work: Path) -> bool:
-    """The guest with tests/trouble.c as /init, and the suite beside it."""
-    output = work / "out.json"
-    words = ["run", *makes.tests, "--budget", "quick", "--seed", "1", "--time-scale", f"{machine.time_scale:g}"]
-    init = reproduce.compiled(machine, _source, work)
-    beside = {"cmodx": tree.binary(machine.preset).read_bytes(), "trouble": makes.what.encode()}
-    code = guest.run(machine, init, [*words, "--output", str(output)], beside)
-    document = _read(output)
-    said: list[str] = []
+def unheard(marks: tuple[str, ...], console: str) -> list[str]:
+    """What did not happen while tests ran: the suite says on the console, too, how many have ended."""
+    at = 0
+    for number, mark in enumerate(marks, 1):
+        found = re.compile(rf"trouble: {mark}\b.*?\[\d+/\d+\]", re.DOTALL).search(console, at)
+        if found is None:
+            return [f"no test ended after '{mark}', sign {number} of {len(marks)}"]
+        at = found.end()
+    return []
+
+
+def faults(machine: Machine, makes: Trouble, code: int, document: dict[str, Any], console: str) -> list[str]:
+    """What is wrong with a run in trouble."""
+    said = re.findall(r"trouble: (failed: .*)", console)
+    said += unheard(makes.marks, console)
     if makes.ends:
         lines = expected.lines_of(machine.name)
         for r in document["tests"]:
             known = r["status"] == "fail" and not soak.unexpected(r, lines)
             if r["status"] not in makes.ends and not known:
                 said.append(f"{r['name']}: {r['status']} ({r.get('reason', '')})")
+        if not any(r["status"] in makes.some for r in document["tests"]):
+            said.append(f"no test is {' or '.join(sorted(makes.some))}")
     else:
-        said = wrong(machine.architecture, document["tests"])
+        said += wrong(machine.architecture, document["tests"])
         said += [f"exit code {code}"] * (code != 0)
-    said += ["not complete"] * (not document["complete"])
-    return _judged(machine.name, makes.name, document, said)
+    return said + ["not complete"] * (not document["complete"])
+
+
+def trouble(machine: Machine, makes: Trouble, work: Path) -> bool:
+    """The guest with tests/trouble.c as /init, and the suite beside it."""
+    output, kept = work / "out.json", work / "console"
+    words = ["run", *makes.tests, "--budget", "quick", "--seed", "1", "--time-scale", f"{machine.time_scale:g}"]
+    init = reproduce.compiled(machine, _source, work)
+    beside = {"cmodx": tree.binary(machine.preset).read_bytes(), "trouble": makes.what.encode()}
+    said, code = [], fault.harness_failed
+    try:
+        code = guest.run(machine, init, [*words, "--output", str(output)], beside, kept)
+    except fault.HarnessFault as error:
+        said = [str(error)]
+    document = _read(output)
+    console = kept.read_text(encoding="utf-8", errors="replace") if kept.exists() else ""
+    return _judged(machine.name, makes.name, document, said + faults(machine, makes, code, document, console))
 
 
 def run(arguments: list[str]) -> int:

@@ -90,6 +90,48 @@ def test_self_tests_are_right_or_wrong(monkeypatch, capsys, code, ends, says):
     assert says in said and good == ("right" in said.split())
 
 
+gone_and_back = "[1/9] trouble: CPU 1 is gone\n\r[2/9] trouble: CPU 1 is back\n[3/9] " * 2
+
+
+def in_trouble(console, statuses, complete=True, what="unplug"):
+    makes = next(t for t in selftests.troubles["qemu-system-10-riscv64"] if t.what.split()[0] == what)
+    document = {"tests": [{"name": "t", "status": status, "witnesses": []} for status in statuses], "complete": complete}
+    return " ".join(selftests.faults(native, makes, 0, document, console))
+
+
+@pytest.mark.parametrize(
+    ("console", "statuses", "says"),
+    [
+        (gone_and_back, ["error", "skip", "pass"], ""),
+        (gone_and_back, ["error", "error", "skip"], "no test is not-seen or pass or seen"),
+        (gone_and_back, [], "no test is not-seen or pass or seen"),
+        (gone_and_back, ["pass", "crash"], "t: crash"),
+        ("[1/9] " * 9, ["pass"], "no test ended after 'CPU 1 is gone', sign 1 of 4"),
+        (gone_and_back[:-6], ["pass"], "no test ended after 'CPU 1 is back', sign 4 of 4"),
+        (gone_and_back.replace("CPU 1 is back", "CPU 2 is back"), ["pass"], "after 'CPU 1 is back', sign 2 of 4"),
+        ("[1/9] trouble: failed: online: Device or resource busy\n", ["pass"], "failed: online: Device or resource busy"),
+    ],
+)
+def test_trouble_that_was_not_made_is_noticed(console, statuses, says):
+    said = in_trouble(console, statuses)
+    assert says in said and bool(said) == bool(says)
+
+
+def test_a_run_in_trouble_is_complete_and_denied_tests_are_skipped():
+    assert "not complete" in in_trouble(gone_and_back, ["pass"], complete=False)
+    denied = "trouble: system call 259 is denied\n[1/2] "
+    assert in_trouble(denied, ["skip", "skip"], what="deny") == ""
+    assert "t: pass" in in_trouble(denied, ["skip", "pass"], what="deny")
+    assert "system call 259" in in_trouble("[1/2] ", ["skip"], what="deny")
+
+
+def test_a_clock_has_to_jump_both_ways(monkeypatch):
+    monkeypatch.setattr(selftests, "_listed", lambda architecture: {})
+    ahead, back = "trouble: the clock jumped by 1999999000 s\n[1/9]", "trouble: the clock jumped by -1999999000 s\n[2/9]"
+    assert in_trouble((ahead + back) * 2, [], what="clock") == ""
+    assert "sign 2 of 4" in in_trouble(ahead * 4, [], what="clock") and "sign 1 of 4" in in_trouble(back * 4, [], what="clock")
+
+
 def test_trouble_is_made_for_machines_that_there_are():
     known = {machine.name: machine for machine in machines.select(["*"])}
     for name in selftests.troubles:
