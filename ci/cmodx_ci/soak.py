@@ -23,6 +23,7 @@ from .machines import Machine, read_machine
 _units = {"s": 1, "m": 60, "h": 3600}
 # A status of a test for which nothing is forbidden says what the machine showed, and chance has a part in it.
 _shown = {"seen", "not-seen"}
+_least_s = 0.04  # a test, as in a quick run
 
 
 def seconds(text: str) -> float:
@@ -54,30 +55,35 @@ def unexpected(record: dict[str, Any], lines: list[expected.Line]) -> bool:
 
 def soak(machine: Machine, binary: Path, duration_s: float, globs: list[str], seed: int) -> dict[str, Any]:
     command = machine.command(str(binary))
-    names = [t["name"] for t in campaign.listed([*command]) if expected.forbidden(t)]
-    if globs:
-        chosen = {t["name"] for t in json.loads(_list(command, globs))}
-        names = [name for name in names if name in chosen]
-    if not names:
-        raise UsageFault("no test here may show anything forbidden")
     lines = expected.lines_of(machine.name)
+    # The first pass is one of all tests, for what is forbidden goes by the facts of the machine that runs them.
+    names, budget_s = _names(command, globs), _least_s
     begin = time.monotonic()
     figures: dict[str, Any] = {"date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-    figures |= {"machine": machine.name, "seed": seed, "passes": 0, "tests": len(names), "observations": 0, "fresh": 0}
+    figures |= {"machine": machine.name, "seed": seed, "passes": 0, "tests": 0, "observations": 0, "fresh": 0}
     bad: Counter[str] = Counter()
     void: Counter[str] = Counter()  # proved nothing, as where others had the CPUs
     while (left := duration_s - (time.monotonic() - begin)) > 0:
-        # Passes of a few minutes at most: each has another seed, and one that is broken off costs no more than that.
-        budget_s = max(0.04, min(1.0, left / machine.time_scale / len(names)))
+        if figures["passes"]:
+            # Passes of a few minutes at most: each has another seed, and one that is broken off costs no more than that.
+            budget_s = max(_least_s, min(1.0, left / machine.time_scale / len(names)))
         document = one_pass(command, names, budget_s, seed + figures["passes"], machine.time_scale)
+        records = document["tests"]
+        if not figures["passes"]:
+            records = [r for r in records if r["status"] != "skip"]
+            records = [r for r in records if expected.forbidden(r) or r["status"] == "error" or unexpected(r, lines)]
+            names = [record["name"] for record in records]
+            if not names:
+                raise UsageFault("no test here may show anything forbidden")
         figures["passes"] += 1
-        for record in document["tests"]:
+        figures["tests"] = len(names)
+        for record in records:
             figures["observations"] += record["trials"]
             figures["fresh"] += record["fresh"]
             what = f"{record['status']} {record['name']}: {record.get('reason', '')}"
             if unexpected(record, lines):
                 bad[what] += 1
-            elif record["status"] == "error":
+            elif record["status"] in ("error", "skip"):
                 void[what] += 1
         figures["facts"] = document["facts"]
         figures["commit"] = document["tool"]["commit"]
@@ -89,17 +95,17 @@ def soak(machine: Machine, binary: Path, duration_s: float, globs: list[str], se
     return figures
 
 
-def _list(command: list[str], globs: list[str]) -> str:
+def _names(command: list[str], globs: list[str]) -> list[str]:
     ended = subprocess.run([*command, "list", *globs, "--json"], capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         raise UsageFault(ended.stderr.strip())
-    return ended.stdout
+    return [test["name"] for test in json.loads(ended.stdout)]
 
 
 def stable(machine: Machine, binary: Path, repetitions: int, globs: list[str], budget_s: float) -> tuple[list[str], int]:
     """The tests whose status differs between repetitions, a line each, and how many tests there were."""
     command = machine.command(str(binary))
-    names = [t["name"] for t in json.loads(_list(command, globs))]
+    names = _names(command, globs)
     came: dict[str, Counter[str]] = defaultdict(Counter)
     for seed in range(1, repetitions + 1):
         for record in one_pass(command, names, budget_s, seed, machine.time_scale)["tests"]:

@@ -15,21 +15,25 @@ listed = [
     {"name": "A", "witnesses": [witness]},
     {"name": "B", "witnesses": [{**witness, "verdict": "allowed"}]},
     {"name": "C", "witnesses": [{**witness, "basis": "inferred"}]},
+    {"name": "D", "witnesses": [witness]},
+    {"name": "E", "witnesses": [{**witness, "verdict": "allowed"}, {**witness, "witness": "torn"}]},
 ]
 
 
 @pytest.fixture
 def binary(tmp_path):
-    """Fails A at each even seed; shows what B may show at each odd one."""
+    """Fails A at each even seed; shows what B may show at each odd one. The facts, and so what is forbidden, come with a
+    run. E is void from the third run on."""
     path = tmp_path / "cmodx"
     path.write_text(
         "#!/usr/bin/python3\n"
         "import json, sys\n"
         f"listed = json.loads({json.dumps(json.dumps(listed))})\n"
         "words = sys.argv[1:]\n"
-        "if words[0] == 'list': print(json.dumps(listed)); sys.exit()\n"
+        "if words[0] == 'list': print(json.dumps([{'name': t['name']} for t in listed])); sys.exit()\n"
         "seed = int(words[words.index('--seed') + 1])\n"
-        "status = {'A': ['fail', 'pass'][seed % 2], 'B': ['seen', 'not-seen'][seed % 2], 'C': 'pass'}\n"
+        "status = {'A': ['fail', 'pass'][seed % 2], 'B': ['seen', 'not-seen'][seed % 2], 'C': 'pass',\n"
+        "          'D': 'skip', 'E': ['pass', 'skip'][seed > 3]}\n"
         "for test in listed: test['witnesses'][0]['k'] = status[test['name']] in ('fail', 'seen')\n"
         "tests = [{**t, 'trials': 1000, 'fresh': 10, 'status': status[t['name']]} for t in listed if t['name'] in words]\n"
         "document = {'tests': tests, 'facts': {}, 'tool': {'commit': 'x'}}\n"
@@ -45,9 +49,10 @@ native = read_machine(tree.machines / "native.toml")
 
 def test_a_soak_counts_and_alarms(binary):
     figures = soak.soak(native, binary, 0.5, [], 2)
-    assert figures["tests"] == 1  # only A looks for something that is forbidden and gates
-    assert figures["passes"] >= 2
-    assert figures["observations"] == 1000 * figures["passes"]
+    assert figures["tests"] == 2  # only in A and E is something forbidden that gates, and in D, which is skipped
+    assert figures["passes"] >= 3
+    assert figures["observations"] == 2000 * figures["passes"]
+    assert figures["void"] == {"skip E: ": figures["passes"] - 2}
     assert figures["alarms"] == {"fail A: ": (figures["passes"] + 1) // 2}
 
 
@@ -73,7 +78,7 @@ def test_what_no_line_says_of_a_test_is_an_alarm():
 
 def test_another_status_is_told_unless_chance_has_a_part(binary):
     lines, tests = soak.stable(native, binary, 3, [], 0.04)
-    assert (lines, tests) == (["A: pass 2, fail 1"], 3)
+    assert (lines, tests) == (["A: pass 2, fail 1"], 5)
 
 
 @pytest.mark.parametrize("text", ["", "5", "-1s", "0s", "nans", "1d", "31h5", "9999h"])
