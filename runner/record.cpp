@@ -82,6 +82,7 @@ json record_json(const record& r) {
                      {"voluntary_switches", c.voluntary_switches},
                      {"involuntary_switches", c.involuntary_switches}};
     j["sequence_hash"] = hex(r.result.sequence_hash);
+    j["arrangement_hash"] = hex(r.result.arrangement_hash);
     json seen = json::array();
     for (const counted_witness& w : r.outcome.witnesses) {
         const judgement& ruling = w.ruled.ruling;

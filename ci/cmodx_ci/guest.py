@@ -146,6 +146,7 @@ def _ended_early(channel: Channel, ended: process.Ended, said: str) -> tuple[str
 _unknown = {
     "code_hash": "0" * 16,
     "sequence_hash": "0" * 16,
+    "arrangement_hash": "0" * 16,
     "trials": 0,
     "fresh": 0,
     "outcomes": {},

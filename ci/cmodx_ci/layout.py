@@ -21,7 +21,7 @@ from .packed import Columns
 # A record with more, or with none, is parsed.
 _most_witnesses = 6
 # Fields that a record of a test which ran may lack.
-_optional = frozenset(("at", "twin_of", "omits", "reason", "stderr", "first"))
+_optional = frozenset(("at", "twin_of", "omits", "reason", "stderr", "first", "arrangement_hash"))
 # Fields whose values are wanted, each as a group of its name.
 _kept = ("name", "code_hash", "outcomes", "status", "reason", "stderr", "first", "rate_hz")
 

@@ -19,6 +19,7 @@ _first = {"witness": "fault", "flag": 3, "observed": [1, 0], "bytes": "d20c", "s
 _twin = {"origin": "twin", "twin_of": "SM+imm+same+isb", "omits": {"thread": "writer", "step": "isb"}}
 records = [
     record("SM+imm+same+po"),
+    record("SM+imm+same+mfence", arrangement_hash="0123456789abcdef"),
     record("SM+imm@64-2+same+po", "fail", [judged("fault", 3, 1000), judged("torn", 0, 0)], at="64-2", first=_first),
     record("SM+imm+same+isb", "crash", reason="a \"reason\" \\ with é, \u0007 and\ttab", stderr="a line\nand another"),
     record("MP.RF+imm+alias+po", "not-seen", [judged("stale", 0, 10**7, "unspecified")], mapping="alias", **_twin),

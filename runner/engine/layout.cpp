@@ -40,21 +40,18 @@ std::size_t layout::place(location x, std::size_t zone) {
     return begin;
 }
 
-void layout::lay_out_site(location x, std::size_t begin, std::size_t end) {
+void layout::lay_out_site(location x) {
     const site_layout& site = *test_.site;
-    code_buffer code{memory_.writable + begin, end - begin};
+    code_buffer code{memory_.writable + begin_[x], end_[x] - begin_[x]};
     site.emit(code);
     if (code.full()) error_ = "the site does not fit its slot";
-    patched_[x] = begin + site.patch;
-    entry_[x] = begin + site.entry;
     if (!test_.form->led_into) return;
-    entry_[x] -= lead_size;
     code_buffer lead{memory_.writable + entry_[x], lead_size};
     while (lead.size < lead_size) test_.isa->nop(lead);
 }
 
-// A stub with locations inside, where the first of these is naturally aligned.
-void layout::lay_out_stub(std::size_t program, std::size_t zone) {
+// The first of the locations inside is naturally aligned.
+void layout::place_stub(std::size_t program, std::size_t zone) {
     const shape& form = *test_.form;
     const site_layout& site = *test_.site;
     spacing draw;
@@ -72,10 +69,37 @@ void layout::lay_out_stub(std::size_t program, std::size_t zone) {
         patched_[x] = begin + patches[x];
         entry_[x] = patched_[x] - site.patch + site.entry;
     }
-    code_buffer code{memory_.writable + begin, zone + zone_size - begin};
-    assemble(test_, program, code, draw);
+    inner_[program] = {.present = true, .draw = draw, .begin = begin, .end = zone + zone_size};
+}
+
+void layout::lay_out_stub(std::size_t program) {
+    const inner& own = inner_[program];
+    code_buffer code{memory_.writable + own.begin, own.end - own.begin};
+    assemble(test_, program, code, own.draw);
     if (code.full()) error_ = "a thread's stub is too long";
-    own_[program] = reinterpret_cast<stub>(memory_.executable + begin);
+}
+
+void layout::choose_places(unsigned k) {
+    const shape& form = *test_.form;
+    const site_layout& site = *test_.site;
+    std::size_t zone = k * slot_size();
+    for (location x = 0; x < locations; ++x) {
+        if (!form.uses(x)) continue;
+        bool inside = false;
+        for (std::size_t p = 0; p < form.programs.size(); ++p) {
+            if (!form.runs(p, x)) continue;
+            inside = true;
+            place_stub(p, zone);
+        }
+        if (!inside) {
+            begin_[x] = place(x, zone);
+            end_[x] = zone + zone_size;
+            patched_[x] = begin_[x] + site.patch;
+            entry_[x] = begin_[x] + site.entry - (form.led_into ? lead_size : 0);
+        }
+        zone += zone_size;
+    }
+    apart_ = site.size + 8 + 8 * (form.noisy ? choose_(256) : 0);
 }
 
 void layout::lay_out_frame(lane& l, batch& b, instance& i, std::size_t slot) const {
@@ -110,18 +134,11 @@ const char* layout::lay_out(const platform::code_memory& memory, batch& b, unsig
     code_buffer traps{memory.writable + slot, slot_size()};
     while (traps.size < slot_size()) test_.isa->trap(traps);
 
-    std::size_t zone = slot;
-    for (location x = 0; x < locations; ++x) {
-        if (!form.uses(x)) continue;
-        bool inside = false;
-        for (std::size_t p = 0; p < form.programs.size(); ++p) {
-            if (!form.runs(p, x)) continue;
-            inside = true;
-            lay_out_stub(p, zone);
-        }
-        if (!inside) lay_out_site(x, place(x, zone), zone + zone_size);
-        zone += zone_size;
-    }
+    choose_places(k);
+    for (std::size_t p = 0; p < form.programs.size(); ++p)
+        if (inner_[p].present) lay_out_stub(p);
+    for (location x = 0; x < locations; ++x)
+        if (end_[x] != 0) lay_out_site(x);
 
     instance& i = b.instances[k];
     i.reset();
@@ -131,13 +148,13 @@ const char* layout::lay_out(const platform::code_memory& memory, batch& b, unsig
         i.places[x].patched = memory.executable + patched_[x];
     }
     // Data behind the site, on its page.
-    const std::size_t apart = test_.site->size + 8 + 8 * (form.noisy ? choose_(256) : 0);
-    const std::size_t beside = patched_[0] / 4096 * 4096 + (patched_[0] + apart) % 4096 / 8 * 8;
+    const std::size_t beside = patched_[0] / 4096 * 4096 + (patched_[0] + apart_) % 4096 / 8 * 8;
     for (std::size_t t = 0; t < threads.size(); ++t) {
         lane& l = threads[t].lanes[k];
         lay_out_frame(l, b, i, slot);
         const std::size_t program = program_of(form, t);
-        l.run = own_[program] != nullptr ? own_[program] : stubs_[program];
+        const inner& own = inner_[program];
+        l.run = own.present ? reinterpret_cast<stub>(memory.executable + own.begin) : stubs_[program];
         if (form.noisy) l.frame[word_of(field::flag, 1)] = reinterpret_cast<std::uintptr_t>(memory.writable) + beside;
     }
     return error_;

@@ -10,8 +10,11 @@
 
 namespace cmodx {
 
-constexpr std::uint64_t hash_of_choice(std::uint32_t chosen, std::uint64_t hash) {
-    for (int i = 0; i < 4; ++i, chosen >>= 8) hash = (hash ^ (chosen & 0xff)) * 0x100000001b3;
+// Of how many batches, or calls of a script, results have a hash of what the seed decides.
+inline constexpr std::size_t hashed_batches = 8;
+
+constexpr std::uint64_t hash_of_choice(std::uint64_t chosen, std::uint64_t hash) {
+    for (int i = 0; i < 8; ++i, chosen >>= 8) hash = (hash ^ (chosen & 0xff)) * 0x100000001b3;
     return hash;
 }
 
@@ -46,22 +49,36 @@ class layout {
 
     std::size_t slot_size() const;  // bytes of memory that one instance needs
 
-    // Lays out instance `k` for the first `threads` workers; says what is wrong, or null.
+    // Draws where instance `k` lies.
+    void choose_places(unsigned k);
+    // Does that, and lays it out for the first `threads` workers; says what is wrong, or null.
     const char* lay_out(const platform::code_memory& memory, batch& b, unsigned k, std::span<worker> threads);
 
   private:
+    // A stub with locations inside.
+    struct inner {
+        bool present = false;
+        spacing draw;
+        std::size_t begin = 0;
+        std::size_t end = 0;
+    };
+
     std::size_t place(location x, std::size_t zone);
-    void lay_out_site(location x, std::size_t begin, std::size_t end);
-    void lay_out_stub(std::size_t program, std::size_t zone);
+    void place_stub(std::size_t program, std::size_t zone);
+    void lay_out_site(location x);
+    void lay_out_stub(std::size_t program);
     void lay_out_frame(lane& l, batch& b, instance& i, std::size_t slot) const;
 
     const test& test_;
     std::span<const stub> stubs_;
     chooser& choose_;
     platform::code_memory memory_{};
-    std::array<std::size_t, locations> patched_{};  // offset of the modified bytes in the memory
+    std::array<std::size_t, locations> begin_{};    // offset in the memory
+    std::array<std::size_t, locations> end_{};      // of its zone; 0: the location is inside a stub, or not used
+    std::array<std::size_t, locations> patched_{};  // offset of the modified bytes
     std::array<std::size_t, locations> entry_{};
-    std::array<stub, most_programs> own_{};  // by program, those that contain a location
+    std::array<inner, most_programs> inner_{};  // by program
+    std::size_t apart_ = 0;                     // bytes from the site to the data behind it
     const char* error_ = nullptr;
 };
 

@@ -33,9 +33,19 @@ std::size_t script::place() {
     const std::size_t unit = at.boundary == 0 ? site.alignment : 2u * at.boundary;
     const std::size_t misfit = (2 * unit + unit / 2 * (at.boundary != 0) - site.patch - at.before) % unit;
     const std::size_t room = (extent() - site.size - misfit) / unit;
-    const std::uint32_t chosen = choose(static_cast<std::uint32_t>(room));
-    if (result_->sequence_hash == fnv_basis) result_->sequence_hash = hash_of_choice(chosen, fnv_basis);
-    return misfit + unit * chosen;
+    return misfit + unit * places_.below(static_cast<std::uint32_t>(room));
+}
+
+// What the seed decides, however many calls there are: what the first of them draw from, and where the first sites lie.
+void script::foresee() {
+    random_source seeds(options_->seed);
+    std::uint64_t& drawn = result_->arrangement_hash;
+    for (std::size_t i = 0; i < hashed_batches; ++i) drawn = hash_of_choice(seeds.next(), drawn);
+    result_->sequence_hash = drawn;
+    const random_source before = places_;
+    for (std::size_t i = 0; i < hashed_batches; ++i)
+        result_->sequence_hash = hash_of_choice(place(), result_->sequence_hash);
+    places_ = before;
 }
 
 void script::aim(std::uint8_t* writable, std::uint8_t* executable, std::size_t size, std::size_t offset) {
@@ -262,8 +272,11 @@ void script::trial(const test& t, const trial_options& options) {
     test_ = &t;
     options_ = &options;
     random_source seeds(options.seed);
+    // Places have a sequence of their own, whatever else a call draws.
+    places_ = random_source(~options.seed);
     end_ = begin + options.nanoseconds;
     prepare();
+    if (!broken()) foresee();
     const platform::switches before = platform::context_switches();
     while (result_->refused == nullptr && result_->error == nullptr) {
         if (spent() && result_->batches != 0) break;

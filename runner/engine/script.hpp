@@ -113,6 +113,7 @@ class script {
 
     void trial(const test& t, const trial_options& options);
     void prepare();
+    void foresee();
     void assemble_stub(stubs which, code_buffer& code) const;
     void call(stubs which, std::size_t thread);
     void once();
@@ -143,6 +144,7 @@ class script {
     tally* counts_ = nullptr;
     script_words* words_ = nullptr;
     random_source random_{0};
+    random_source places_{0};
     std::uint64_t end_ = 0;
     std::array<std::uint32_t, 256> tokens_{};
     std::array<std::array<std::uint8_t, 256>, 256> patches_{};

@@ -39,6 +39,7 @@ class trial {
         random_source seeds(options.seed);
         result = {};
         prepare();
+        if (!failed()) foresee();
         double best_yield = 0;
         arrangement best;
         std::uint64_t duration = std::min(batch_nanoseconds, options.nanoseconds / 4 + 1'000'000);
@@ -49,13 +50,16 @@ class trial {
                 break;
             choose_ = chooser(seeds.next());
             arrangement now = draw();
-            if (best_yield > 0 && result.batches % 2 == 0) now = best;  // spend the budget where the yield is
+            const std::size_t number = result.batches;
+            const bool as_drawn = best_yield <= 0 || number % 2 != 0;
+            if (!as_drawn) now = best;  // spend the budget where the yield is
             const std::uint64_t wanted_before = wanted();
             const std::uint64_t busy_before = result.busy_nanoseconds;
             run_batch(now, duration);
             // On a slow machine one round may take longer than that: an interrupt that waits for a CPU's turn.
             if (result.counts.starved(few)) duration = std::max(duration, std::min(2 * duration, options.patience / 8));
-            if (result.batches == 1) result.sequence_hash = choose_.hash();
+            if (as_drawn && number < foreseen_.size() && !failed() && decided_ != foreseen_[number])
+                result.error = "a batch was not as its seed says";
             const double yield = static_cast<double>(wanted() - wanted_before) /
                                  static_cast<double>(result.busy_nanoseconds - busy_before + 1);
             if (yield > best_yield) {
@@ -127,6 +131,27 @@ class trial {
         return a;
     }
 
+    // Of the batch for which all places have been chosen.
+    std::uint64_t decided() const {
+        chooser next = choose_;
+        return hash_of_choice(next.seed_of_another(), choose_.hash());
+    }
+
+    void foresee() {
+        random_source seeds(options_->seed);
+        for (std::uint64_t& hash : foreseen_) {
+            choose_ = chooser(seeds.next());
+            const arrangement a = draw();
+            const std::uint64_t drawn = choose_.hash();
+            layout room(*test_, std::span(entries_).first(threads()), choose_);
+            for (unsigned k = 0; k < a.instances; ++k) room.choose_places(k);
+            hash = decided();
+            result.sequence_hash = hash_of_choice(hash, result.sequence_hash);
+            result.arrangement_hash = hash_of_choice(drawn, result.arrangement_hash);
+            result.arrangement_hash = hash_of_choice(choose_.seed_of_another(), result.arrangement_hash);
+        }
+    }
+
     void run_batch(const arrangement& a, std::uint64_t duration) {
         layout room(*test_, std::span(entries_).first(threads()), choose_);
         // Fresh memory for each batch: an emulator may never notice that the memory of the last one was written.
@@ -150,6 +175,7 @@ class trial {
         for (unsigned k = 0; k < a.instances; ++k)
             if (const char* wrong = room.lay_out(memory, batch_, k, std::span(workers_).first(count)); wrong != nullptr)
                 result.error = wrong;
+        decided_ = decided();
         if (!platform::make_executable(memory, test_->path)) result.refused = "mprotect to executable was refused";
         platform::synchronize(memory.executable, memory.size);
 
@@ -187,6 +213,8 @@ class trial {
     const test* test_ = nullptr;
     const trial_options* options_ = nullptr;
     chooser choose_{0};
+    std::array<std::uint64_t, hashed_batches> foreseen_{};  // by batch: what its seed decides
+    std::uint64_t decided_ = 0;                             // and what it was
     std::array<stub, most_programs> entries_{};
     batch batch_;
     std::array<worker, most_observers + 1> workers_;

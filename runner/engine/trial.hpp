@@ -27,9 +27,11 @@ struct trial_result {
     std::uint64_t nanoseconds = 0;
     std::uint64_t busy_nanoseconds = 0;  // inside batches
     std::uint32_t batches = 0;
-    // Of pace, sites and places in the first batch, the one that every run has: equal for equal seeds on every machine
-    // of an architecture.
+    // Of what the seed decides in the first batches, however few are run: pace, sites, places and the writer's own
+    // seed, which are equal for equal seeds on every machine of an architecture, and of these without the places, whose
+    // number follows from the length of instructions: equal on every machine.
     std::uint64_t sequence_hash = fnv_basis;
+    std::uint64_t arrangement_hash = fnv_basis;
     unsigned observers = 0;
     const char* error = nullptr;    // the harness failed
     const char* refused = nullptr;  // the machine denies something that the test needs
