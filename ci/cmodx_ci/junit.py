@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adds up JUnit files: what ci/test says in its last line. A check that cannot be made is a failure."""
+"""Adds up JUnit files: what ci/test says in its last line. A check that cannot be made is a failure; what this host is
+not able to be asked is named with the reason."""
 
+import re
 import sys
 import xml.etree.ElementTree as tree
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 passed, failed, skipped = "passed", "failed", "skipped"
+# How a test says that a part is missing which ci/setup gets or a build makes, or how pytest does.
+_not_set_up = ("not set up", "could not import")
 
 
 def outcome(case: tree.Element) -> str:
@@ -16,19 +20,37 @@ def outcome(case: tree.Element) -> str:
     # CTest calls skipped also what it could not start; a test that skips itself does so by a property SKIP_…
     if case.get("status") == "notrun" and (skip is None or not skip.get("message", "").startswith("SKIP_")):
         return failed
+    if skip is not None and skip.get("message", "").startswith(_not_set_up):
+        return failed
     if skip is not None or case.get("status") == "disabled":
         return skipped
     return passed
+
+
+def reason(case: tree.Element) -> str:
+    """Why it did not run: of pytest what the test said, of CTest what cmodx has printed of the test last."""
+    skip = case.find("skipped")
+    said = re.findall(r"^skip .*\n.*; (.*)$", case.findtext("system-out") or "", re.M)
+    return said[-1] if said else skip.get("message", "") if skip is not None else "disabled"
 
 
 def count(path: Path, code: int) -> Counter[str]:
     """How many of each, of a command that left with this exit code. One failure besides if that says more than the
     file does: one that cannot be read has lost its tests."""
     try:
-        counts = Counter(map(outcome, tree.parse(path).getroot().iter("testcase")))
+        cases = list(tree.parse(path).getroot().iter("testcase"))
     except (OSError, tree.ParseError) as error:
         print(f"{path}: {error}", file=sys.stderr)
         return Counter({failed: 1})
+    counts = Counter(map(outcome, cases))
+    absent: dict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        if outcome(case) == skipped:
+            absent[f"skipped in {path.stem}: {reason(case)}"].append(case.get("name", ""))
+        elif outcome(case) == failed and case.find("skipped") is not None:
+            absent[f"not run in {path.stem}: {reason(case)}"].append(case.get("name", ""))
+    for why, names in absent.items():
+        print(f"{why}: {', '.join(names)}")
     if code and not counts[failed]:
         print(f"{path}: no failure, and exit code {code}", file=sys.stderr)
         counts[failed] = 1

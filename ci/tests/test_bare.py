@@ -10,6 +10,8 @@ import pytest
 
 from cmodx_ci import campaign, console, disk, elf, fault, machines, results, tree
 
+from parts import lacking
+
 singles = machines.select(["qemu-bare-10-*-single", "bochs-2.7-x86_64"])
 bochs = [m for m in singles if m.name == "bochs-2.7-x86_64"]
 each_machine = pytest.mark.parametrize("machine", singles, ids=lambda m: m.name)
@@ -20,8 +22,7 @@ def _there(request):
     if "machine" not in request.fixturenames:
         return
     machine = request.getfixturevalue("machine")
-    image = campaign.binary_of(machine)
-    if missing := machine.absent() or (None if image.exists() else f"not built: {image}"):
+    if missing := lacking(machine):
         pytest.skip(missing)
 
 
@@ -125,7 +126,7 @@ def test_a_disk_holds_sector_arguments_and_image(machine, tmp_path):
 def test_an_image_that_no_disk_starts_is_refused(tmp_path):
     image = campaign.binary_of(machines.select(["qemu-bare-10-aarch64"])[0])
     if not image.exists():
-        pytest.skip(f"not built: {image}")
+        pytest.skip(f"not set up: {image}")
     with pytest.raises(fault.HarnessFault, match="has no boot sector"):
         disk.write(image, "", tmp_path / "disk")
 

@@ -18,7 +18,7 @@ from test_diff import ci, put  # noqa: E402
 from test_report import hostile  # noqa: E402
 
 driver = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (driver and shutil.which("chromium")), reason="no chromium, or no chromedriver")
+pytestmark = pytest.mark.skipif(not (driver and shutil.which("chromium")), reason="not set up: chromium and chromedriver")
 
 
 @pytest.fixture(scope="module")

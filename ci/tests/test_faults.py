@@ -18,7 +18,7 @@ import pytest
 from cmodx_ci import process, results, tree
 
 binary = tree.binary("native")
-pytestmark = pytest.mark.skipif(not binary.exists(), reason="build/native/cmodx is not built")
+pytestmark = pytest.mark.skipif(not binary.exists(), reason="not set up: build/native/cmodx")
 
 # Quick, and with limits that a hang meets soon.
 unseeded = [str(binary), "run", "SM+imm+same+*", "SM+body+same+*", "SM+imm+flip+*", "--budget", "60ms"]

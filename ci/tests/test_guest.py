@@ -12,6 +12,8 @@ import pytest
 from cmodx_ci import console, guest, initramfs, machines, results, tree
 from cmodx_ci.fault import UsageFault
 
+from parts import lacking
+
 fake = Path(__file__).parent / "fake_emulator.py"
 
 
@@ -164,9 +166,7 @@ real = machines.read_machine(tree.machines / "qemu-system-10-riscv64.toml")
 real_binary = tree.binary("riscv64")
 
 
-@pytest.mark.skipif(
-    real.absent() is not None or not real_binary.exists(), reason="not set up: ci/setup system, and build/riscv64/cmodx"
-)
+@pytest.mark.skipif(lacking(real) is not None, reason=lacking(real) or "")
 def test_a_real_guest(tmp_path):
     argv = [*real.command(real_binary), "run", "SM+imm+same+*", "--seed", "3", "--time-scale", "3", "--cpus", "0"]
     done = subprocess.run([*argv, "--output", tmp_path / "out"], capture_output=True, text=True, check=False, timeout=200)

@@ -12,15 +12,14 @@ import pytest
 
 from cmodx_ci import console, machines, results, tree
 
+from parts import lacking
 from test_resume import start
 from test_small import alive
 
 real = machines.read_machine(tree.machines / "qemu-system-10-riscv64.toml")
 binaries = [tree.binary(preset) for preset in ("native", real.preset)]
-pytestmark = pytest.mark.skipif(
-    real.absent() is not None or not all(binary.exists() for binary in binaries),
-    reason="not set up: ci/setup system, build/native/cmodx and build/riscv64/cmodx",
-)
+why = lacking(real) or (None if binaries[0].exists() else f"not set up: {binaries[0]}")
+pytestmark = pytest.mark.skipif(why is not None, reason=why or "")
 
 
 def emulator_of(checkout):

@@ -15,7 +15,7 @@ from cmodx_ci.fault import UsageFault
 from loopback import loopback  # noqa: F401
 
 needs_labgrid = pytest.mark.skipif(
-    importlib.util.find_spec("labgrid") is None, reason="labgrid is not installed: ci/setup labgrid"
+    importlib.util.find_spec("labgrid") is None, reason="not set up: ci/setup labgrid"
 )
 
 target = """

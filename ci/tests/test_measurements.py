@@ -154,7 +154,7 @@ def test_page(tmp_path):
         report_command.html([str(path)])
 
 
-@pytest.mark.skipif(not real.exists(), reason="build/native/cmodx is not built")
+@pytest.mark.skipif(not real.exists(), reason="not set up: build/native/cmodx")
 class TestRealOutput:
     def measure(self, tmp_path, *arguments):
         output = tmp_path / "m.json"

@@ -12,6 +12,8 @@ import pytest
 
 from cmodx_ci import campaign, machines, reproducible, results, tree
 
+from parts import lacking
+
 
 @pytest.mark.parametrize("preset", ["native", *tree.architectures])
 def test_no_binary_knows_where_it_was_built(preset):
@@ -62,8 +64,8 @@ def drawn(machine, seed="7", budget="1ms"):
 
 def test_a_seed_draws_the_same_everywhere():
     every = [machines.read_machine(tree.machines / f"{name}.toml") for name in _here]
-    missing = [machine.name for machine in every if machine.absent() or not campaign.binary_of(machine).exists()]
-    there = [machine for machine in every if machine.name not in missing]
+    missing = [why for why in map(lacking, every) if why]
+    there = [machine for machine in every if not lacking(machine)]
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(drawn, there))
     for (one, first), (other, second) in itertools.combinations(zip(there, found, strict=True), 2):
@@ -79,7 +81,7 @@ def test_a_seed_draws_the_same_everywhere():
     for hashes in found:
         assert len({pair[0] for pair in hashes.values()}) == len({pair[1] for pair in hashes.values()}) == len(hashes)
     if missing:
-        pytest.skip(f"not set up: {', '.join(missing)}; ci/setup system, and a build")
+        pytest.skip("; ".join(sorted(missing, key=lambda why: not why.startswith("not set up"))))
 
 
 def test_another_seed_draws_otherwise_and_more_batches_do_not():

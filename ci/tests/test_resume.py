@@ -128,7 +128,7 @@ def test_usage(checkout, arguments, says):
     assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(not tree.binary("native").exists(), reason="build/native/cmodx is not built")
+@pytest.mark.skipif(not tree.binary("native").exists(), reason="not set up: build/native/cmodx")
 def test_the_real_binary(checkout):
     """The suite itself, natively."""
     (checkout.root / "ci/machines/m.toml").write_text(

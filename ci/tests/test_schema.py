@@ -170,7 +170,7 @@ def listed():
     return json.loads(subprocess.run([real, "list", "--json"], capture_output=True, check=True, timeout=60).stdout)
 
 
-@pytest.mark.skipif(not real.exists(), reason="build/native/cmodx is not built")
+@pytest.mark.skipif(not real.exists(), reason="not set up: build/native/cmodx")
 class TestRealOutput:
     def test_document_and_lines(self, tmp_path):
         output = tmp_path / "r.json"

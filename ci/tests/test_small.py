@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from cmodx_ci import cpus, junit, process
+from cmodx_ci import cpus, junit, machines, process, tree
 from cmodx_ci.digest import Parts, Result, Ruling, Run, Seen
 from cmodx_ci.fault import HarnessFault
 from cmodx_ci.power import powers
+
+import parts
 
 
 def test_no_cpu_is_lent_twice(tmp_path):
@@ -117,12 +119,51 @@ def test_what_ctest_cannot_run_has_failed(tmp_path):
     assert ctest(tmp_path, lines + skips) == Counter(passed=1, failed=2, skipped=2)
 
 
+def pytested(folder, *words, cwd=None, **environment):
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={folder}/out.xml", *words]
+    code = subprocess.run(argv, cwd=cwd or folder, capture_output=True, check=False, env=os.environ | environment).returncode
+    return junit.count(folder / "out.xml", code)
+
+
+def test_what_is_not_set_up_has_failed_and_what_this_host_is_not_is_named(tmp_path, capsys):
+    (tmp_path / "test_some.py").write_text("""
+import pytest
+def test_a(): pytest.skip("one CPU")
+def test_b(): pytest.skip("not set up: no /a/b")
+@pytest.mark.skipif(True, reason="not set up: build/native/cmodx")
+def test_c(): pass
+def test_d(): pytest.importorskip("no_such_module")
+def test_e(): pass
+""")
+    assert pytested(tmp_path, tmp_path) == Counter(passed=1, failed=3, skipped=1)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "skipped in out: one CPU: test_a"
+    assert said[1] == "not run in out: not set up: no /a/b: test_b" and len(said) == 4
+
+
+def test_a_guest_that_is_not_set_up_has_failed(tmp_path):
+    words = ["-c", tree.root / "ci/pytest.ini", tree.root / "ci/tests/test_guest.py", "-k", "test_a_real_guest"]
+    assert pytested(tmp_path, *words, CMODX_CACHE=str(tmp_path)) == Counter(failed=1)
+
+
+def test_what_a_host_is_not_is_no_part_that_is_missing(monkeypatch):
+    machine = next(m for m in machines.select(["native"]))
+    monkeypatch.setattr(tree, "host_cpus", lambda: [])
+    why = parts.lacking(machine)
+    assert why and why.startswith("needs " if tree.binary("native").exists() else "not set up: ")
+
+
+def test_why_ctest_skips_is_what_cmodx_has_printed(tmp_path, capsys):
+    said = "skip      SM+imm+same+serialize\\n          stale 0 of 0, forbidden; serialize: absent\\n1 skip in 0.0 s\\n"
+    lines = f"add_test(SM printf \"{said}\")\nset_tests_properties(SM PROPERTIES SKIP_REGULAR_EXPRESSION absent)\n"
+    assert ctest(tmp_path, lines) == Counter(skipped=1)
+    assert capsys.readouterr().out == "skipped in out: serialize: absent: SM\n"
+
+
 def test_an_exit_code_counts_where_the_file_has_no_failure(tmp_path):
     """pytest's 5: it has found no test."""
     (tmp_path / "test_none.py").touch()
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={tmp_path}/out.xml", tmp_path]
-    code = subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False).returncode
-    assert junit.count(tmp_path / "out.xml", code) == Counter(failed=1)
+    assert pytested(tmp_path, tmp_path) == Counter(failed=1)
 
 
 def run_of(machine, architecture, **k):

@@ -197,7 +197,7 @@ def test_no_client(monkeypatch, there):
         pass
 
 
-@pytest.mark.skipif(not tree.binary("native").exists(), reason="build/native/cmodx is not built")
+@pytest.mark.skipif(not tree.binary("native").exists(), reason="not set up: build/native/cmodx")
 def test_the_real_binary(checkout, loopback, there, tmp_path):  # noqa: F811
     path = board(checkout, loopback, there)
     argv = [checkout.root / "ci" / "remote", path, tree.binary("native"), "run", "MP.RF+imm+same*"]

@@ -14,7 +14,7 @@ from cmodx_ci.judge import held, judge
 from conftest import fake
 
 driver = tree.binary("native").with_name("cmodx_subject")
-with_driver = pytest.mark.skipif(not driver.exists(), reason="build/native/cmodx_subject is not built")
+with_driver = pytest.mark.skipif(not driver.exists(), reason="not set up: build/native/cmodx_subject")
 source = Path(__file__).with_name("lying_subject.c")
 
 
@@ -90,7 +90,7 @@ def test_what_is_no_shared_object_is_one_line(tmp_path):
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout
 
 
-@pytest.mark.skipif(not tree.binary("native").exists(), reason="build/native/cmodx is not built")
+@pytest.mark.skipif(not tree.binary("native").exists(), reason="not set up: build/native/cmodx")
 def test_a_static_binary_loads_none():
     argv = [tree.binary("native"), "run", "--subject", source]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -121,7 +121,7 @@ def test_a_line_is_held_against_a_run_that_could_have_run_it(glob, names, is_hel
     assert bool(idle) == is_held
 
 
-@pytest.mark.skipif(not (tree.build / "native" / "subjects.txt").exists(), reason="build/native is not configured")
+@pytest.mark.skipif(not (tree.build / "native" / "subjects.txt").exists(), reason="not set up: build/native")
 def test_known_failures_are_of_subjects_that_there_are():
     names: set[str] = set()
     for name, why in subjects.there("native").items():
