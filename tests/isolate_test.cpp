@@ -90,6 +90,22 @@ TEST(isolate, stack_overflow_is_a_crash) {
 }
 #endif
 
+TEST(isolate, what_is_ignored_and_blocked_here_is_not_there) {
+    sigset_t all, before;
+    sigfillset(&all);
+    for (const int s : {SIGUSR1, SIGRTMIN, SIGRTMIN + 16, SIGRTMAX}) {
+        signal(s, SIG_IGN);
+        sigprocmask(SIG_BLOCK, &all, &before);
+        const isolated came = run(plenty, [&](bytes) { raise(s); });
+        sigprocmask(SIG_SETMASK, &before, nullptr);
+        signal(s, SIG_DFL);
+        EXPECT_EQ(came.how, isolated::end::crashed) << signal_name(s);
+        EXPECT_EQ(came.signal, s);
+    }
+    EXPECT_EQ(signal_name(SIGRTMIN), "SIGRTMIN");
+    EXPECT_EQ(signal_name(SIGRTMIN + 16), "SIGRTMIN+16");
+}
+
 TEST(isolate, hang_with_every_signal_blocked_is_a_timeout) {
     const isolated came = run(little, [](bytes) {
         sigset_t all;

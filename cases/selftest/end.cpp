@@ -37,6 +37,21 @@ struct by_signal : base {
     static void script(cmodx::script&) { raise(fatals[I].number); }
 };
 
+// Real-time signals have numbers of their own in each C library, and emulators lack the last of them.
+struct first_realtime : base {
+    static constexpr std::string_view name = "selftest.end.SIGRTMIN";
+    static constexpr std::string_view meaning = "the process of the test ends by the first real-time signal";
+    static constexpr come_to right = {"crash", "ended by SIGRTMIN"};
+    static void script(cmodx::script&) { raise(SIGRTMIN); }
+};
+
+struct middle_realtime : base {
+    static constexpr std::string_view name = "selftest.end.SIGRTMIN.16";
+    static constexpr std::string_view meaning = "the process of the test ends by one of the real-time signals";
+    static constexpr come_to right = {"crash", "ended by SIGRTMIN+16"};
+    static void script(cmodx::script&) { raise(SIGRTMIN + 16); }
+};
+
 struct group : base {
     static constexpr std::string_view name = "selftest.end.group";
     static constexpr std::string_view meaning = "the test kills its process group, which is not the runner's";
@@ -91,6 +106,8 @@ struct code : base {
 template <std::size_t... I>
 std::tuple<define_selftest<by_signal<I>>...> every(std::index_sequence<I...>);
 const decltype(every(std::make_index_sequence<std::size(fatals)>())) signals;
+const define_selftest<first_realtime> first_realtime_entry;
+const define_selftest<middle_realtime> middle_realtime_entry;
 const define_selftest<group> group_entry;
 const define_selftest<null> null_entry;
 const define_selftest<overflow> overflow_entry;

@@ -30,7 +30,8 @@ def outcome(case: tree.Element) -> str:
 def reason(case: tree.Element) -> str:
     """Why it did not run: of pytest what the test said, of CTest what cmodx has printed of the test last."""
     skip = case.find("skipped")
-    said = re.findall(r"^skip .*\n.*; (.*)$", case.findtext("system-out") or "", re.M)
+    text = (case.findtext("system-out") or "").strip()
+    said = re.findall(r"^skip .*\n.*; (.*)$", text, re.M) or text.splitlines()[-1:]
     return said[-1] if said else skip.get("message", "") if skip is not None else "disabled"
 
 

@@ -2,7 +2,10 @@
 """The small parts: lent CPUs, processes and their ends, JUnit, negative controls."""
 
 import contextlib
+import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -187,3 +190,32 @@ def test_power():
     assert weak(quiet) == [("arm32", "writer", "isb", 1)]
     assert weak(quiet, loud) == []
     assert weak(quiet, blind, other, elsewhere) == [("arm32", "writer", "isb", 2)]
+
+
+def deaf():
+    """What a runner may inherit."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
+@pytest.mark.parametrize("name", ["native", "qemu-user-10-aarch64"])
+def test_signals_that_are_ignored_and_blocked_end_a_test_all_the_same(name):
+    machine = machines.read_machine(tree.machines / f"{name}.toml")
+    if why := parts.lacking(machine):
+        pytest.skip(why)
+    argv = [*machine.command(tree.binary(machine.preset)), "run", "selftest.end.SIG*", "--format", "jsonl"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120, preexec_fn=deaf)
+    ends = {record["name"].partition("+")[0]: record["reason"] for record in map(json.loads, done.stdout.splitlines()[1:])}
+    assert {"selftest.end.SIGRTMIN", "selftest.end.SIGRTMIN.16", "selftest.end.SIGUSR1"} <= ends.keys()
+    for test, why in ends.items():
+        assert why == "ended by " + test.removeprefix("selftest.end.").replace(".", "+")
+
+
+def test_the_readme_knows_how_many_self_tests_there_are():
+    native = tree.binary("native")
+    if not native.exists():
+        pytest.skip(f"not set up: {native}")
+    listed = subprocess.run([native, "list", "selftest.*"], capture_output=True, text=True, check=True).stdout.split()
+    said = re.search(r"# (\d+) tests that misbehave", (tree.root / "README.md").read_text(encoding="utf-8"))
+    assert said and int(said[1]) == len(listed)

@@ -74,7 +74,8 @@ void close_all_but(int one, int other) {
                            const std::function<void(std::span<std::byte>)>& body) noexcept {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (int s = 1; s < 32; ++s) signal(s, SIG_DFL);  // what started the runner may have ignored some: Python does
+    // What started the runner may have ignored some: Python does. The C library keeps two for itself.
+    for (int s = 1; s <= SIGRTMAX; ++s) signal(s, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -252,7 +253,10 @@ void kill_isolated() {
 
 std::string signal_name(int signal) {
     const char* name = sigabbrev_np(signal);
-    return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+    if (name != nullptr) return std::string("SIG") + name;
+    const int realtime = signal - SIGRTMIN;
+    if (realtime < 0 || signal > SIGRTMAX) return "signal " + std::to_string(signal);
+    return realtime == 0 ? "SIGRTMIN" : "SIGRTMIN+" + std::to_string(realtime);
 }
 
 }  // namespace cmodx
