@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of a real emulator with a real guest in it, in the middle of a matrix: the test in flight has crashed and says
-so with the end of the console, the matrix goes on with its other machines, --resume does the rest, and nothing is left."""
+"""A real emulator with a real guest in it, in the middle of a matrix, is stopped for longer than a test may take, and
+nothing comes of it; then it is killed: the test in flight has crashed and says so with the end of the console, the
+matrix goes on with its other machines, --resume does the rest, and nothing is left."""
 
 import os
 import re
@@ -13,6 +14,7 @@ import pytest
 from cmodx_ci import console, machines, results, tree
 
 from parts import lacking
+from test_faults import state, until
 from test_resume import start
 from test_small import alive
 
@@ -36,21 +38,31 @@ def emulator_of(checkout):
     raise AssertionError("no emulator runs")
 
 
-def test_kill_9_of_the_emulator(checkout):
+def test_sigstop_and_kill_9_of_the_emulator(checkout):
     for binary in binaries:
         there = checkout.root / binary.relative_to(tree.root)
         there.unlink()
         there.symlink_to(binary)
-    (checkout.root / "ci" / "machines" / "real.toml").write_text(f'extends = "{real.path}"\n')
+    (checkout.root / "ci" / "machines" / "real.toml").write_text(f'extends = "{real.path}"\ntime_scale = 0.5\n')
     checkout.machine("other", architecture="x86_64")
-    tests = ["--test", "SM+imm+same+*", "--test", "SM+body+same+*", "--seed", "7", "--budget", "400ms"]
+    tests = ["--test", "SM+imm+same+*", "--test", "SM+body+same+*", "--seed", "7", "--budget", "800ms"]
+    limit_s = 0.5 * (2 * 0.8 + 5)  # of a test, run.cpp
     run = start(checkout, *tests, "real", "other")
     lines = checkout.root / "build/results/latest/.real/results.json.jsonl"
-    end = time.monotonic() + 150
-    while not lines.exists() or lines.read_bytes().count(b"\n") < 3:
-        assert time.monotonic() < end and run.poll() is None
-        time.sleep(0.05)
+
+    def ended():
+        return lines.read_bytes().count(b"\n") - 1 if lines.exists() else 0
+
+    until(lambda: ended() >= 1, 150)
     emulator, place = emulator_of(checkout)
+    os.kill(emulator, signal.SIGSTOP)
+    until(lambda: state(emulator) == "T")
+    time.sleep(0.5)  # what it had written is read
+    before = ended()
+    time.sleep(limit_s + 0.5)
+    assert ended() == before
+    os.kill(emulator, signal.SIGCONT)
+    until(lambda: ended() >= before + 2)
     os.kill(emulator, signal.SIGKILL)
     assert run.wait(60) == 1
 
@@ -58,7 +70,7 @@ def test_kill_9_of_the_emulator(checkout):
     assert not document["complete"] and not results.schema_faults(document)
     ends = [record["status"] for record in document["tests"]]
     at = ends.index("crash")
-    assert at >= 2 and set(ends[:at]) <= {"pass", "seen", "not-seen", "skip"} and set(ends[at + 1 :]) == {"missing"}
+    assert at >= 3 and set(ends[:at]) <= {"pass", "seen", "not-seen", "skip"} and set(ends[at + 1 :]) == {"missing"}
     crashed = document["tests"][at]
     assert "its emulator: ended by SIGKILL" in crashed["reason"]
     assert len(crashed["stderr"].splitlines()) == console.kept_lines and "Platform HART Count" in crashed["stderr"]

@@ -66,16 +66,17 @@ std::uintptr_t interrupt_function() {
 
 switches context_switches() { return {}; }
 
-bool run_for(std::span<const task> tasks, std::uint64_t duration, const std::atomic<std::uint32_t>* ready,
-             std::uint32_t* stop) {
+const char* run_for(std::span<const task> tasks, std::uint64_t duration, const std::atomic<std::uint32_t>* ready,
+                    std::uint32_t* stop) {
+    constexpr auto wrong = "a thread could not be started on its CPU";
     const unsigned here = machine::current_cpu();
     const task* mine = nullptr;
     for (const task& t : tasks) {
-        if (t.cpu >= bare::cpu_count || (t.cpu == here && mine != nullptr)) return false;
+        if (t.cpu >= bare::cpu_count || (t.cpu == here && mine != nullptr)) return wrong;
         if (t.cpu == here)
             mine = &t;
         else if (!bare::give(t.cpu, t))
-            return false;
+            return wrong;
     }
     machine::mask();
     bare::pending = {.limit = bare::pending.limit,
@@ -89,7 +90,7 @@ bool run_for(std::span<const task> tasks, std::uint64_t duration, const std::ato
     while (std::atomic_ref<std::uint32_t>(*stop).load() == 0) pause();
     for (const task& t : tasks)
         while (t.cpu != here && cpus[t.cpu].work.load(std::memory_order_acquire) != nullptr) pause();
-    return true;
+    return nullptr;
 }
 
 bool pin(unsigned cpu) { return cpu == machine::current_cpu(); }

@@ -49,9 +49,9 @@ struct task {
     unsigned cpu = 0;
 };
 // Starts all tasks, waits until *ready has counted them, sleeps for `nanoseconds`, sets *stop to 1, and returns when
-// all have ended. False: a thread could not be started or pinned.
-bool run_for(std::span<const task> tasks, std::uint64_t nanoseconds, const std::atomic<std::uint32_t>* ready,
-             std::uint32_t* stop);
+// all have ended. Null, or why a thread could not be started or pinned.
+const char* run_for(std::span<const task> tasks, std::uint64_t nanoseconds, const std::atomic<std::uint32_t>* ready,
+                    std::uint32_t* stop);
 
 // Moves the calling thread to CPU number `cpu`; false: refused.
 bool pin(unsigned cpu);

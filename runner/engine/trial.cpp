@@ -200,8 +200,9 @@ class trial {
         }
         if (!failed()) {
             const std::uint64_t begin = platform::nanoseconds();
-            if (!platform::run_for(std::span(tasks).first(count), duration, &batch_.ready, &batch_.stop))
-                result.error = "a thread could not be started on its CPU";
+            if (const char* wrong =
+                    platform::run_for(std::span(tasks).first(count), duration, &batch_.ready, &batch_.stop))
+                result.error = wrong;
             result.busy_nanoseconds += platform::nanoseconds() - begin;
             ++result.batches;
             for (std::size_t t = 0; t < count; ++t) result.counts.add(workers_[t].counts);

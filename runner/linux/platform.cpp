@@ -174,8 +174,8 @@ switches context_switches() {
     return {usage.ru_nvcsw, usage.ru_nivcsw};
 }
 
-bool run_for(std::span<const task> tasks, std::uint64_t duration, const std::atomic<std::uint32_t>* ready,
-             std::uint32_t* stop) {
+const char* run_for(std::span<const task> tasks, std::uint64_t duration, const std::atomic<std::uint32_t>* ready,
+                    std::uint32_t* stop) {
     constexpr timespec moment = {0, 50'000};
     std::array<pthread_t, most_tasks> threads = {};
     std::array<started_task, most_tasks> arguments = {};
@@ -196,7 +196,9 @@ bool run_for(std::span<const task> tasks, std::uint64_t duration, const std::ato
     }
     std::atomic_ref<std::uint32_t>(*stop).store(1);
     for (std::size_t i = 0; i < started; ++i) pthread_join(threads[i], nullptr);
-    return all && trouble.load() == 0;
+    // EAGAIN: the C library says so of a stack that the memory has no room for, too.
+    if (!all) return "a thread could not be started: too little memory, or too many threads";
+    return trouble.load() == 0 ? nullptr : "a thread could not be put on its CPU";
 }
 
 bool pin(unsigned cpu) {
