@@ -107,6 +107,7 @@ def try_mutants(mutants: list[Mutant], root: Path) -> int:
             killed = True
         finally:
             path.write_text(original, encoding="utf-8")
+        _build(mutant.target(), root)  # what others test is sound
         survivors += not killed
         print(f"{'killed' if killed else 'SURVIVES':<10}{mutant.name}", flush=True)
     print(f"{len(mutants)} mutants, {survivors} survive")

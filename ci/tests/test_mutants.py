@@ -2,6 +2,8 @@
 """ci/mutants.toml does not go stale: every bug has its one place, and a test that is to notice it. The mutants
 themselves are tried by ci/mutants, on demand."""
 
+import shutil
+
 import pytest
 
 from cmodx_ci import mutants, tree
@@ -25,10 +27,12 @@ def test_a_bug_without_a_place_is_told(tmp_path):
 def test_a_survivor_is_told(tmp_path, monkeypatch, capsys, word, survive):
     mutant = mutants.Mutant(name="a bug", file="file", old="right", new="wrong")
     monkeypatch.setattr(mutants, "_copy", lambda root: (root / "file").write_text("a right file", encoding="utf-8"))
-    monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["grep", "-q", word, str(root / "file")])
+    monkeypatch.setattr(mutants, "_build", lambda target, root: shutil.copy(root / "file", root / "built"))
+    monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["grep", "-q", word, str(root / "built")])
     assert mutants.try_mutants([mutant], tmp_path) == survive
     assert ("SURVIVES" in capsys.readouterr().out) == bool(survive)
-    assert (tmp_path / "file").read_text(encoding="utf-8") == "a right file"
+    for left in ("file", "built"):  # what comes next is tried on a sound tree
+        assert (tmp_path / left).read_text(encoding="utf-8") == "a right file"
 
 
 def test_a_bug_that_makes_tests_hang_is_noticed(tmp_path, monkeypatch, capsys):
