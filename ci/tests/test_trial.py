@@ -141,5 +141,5 @@ def test_trouble_is_made_for_machines_that_there_are():
 def test_what_is_linted_is_part_of_the_build(monkeypatch):
     monkeypatch.setattr(lint, "commands", lambda: {tree.root / "runner" / "main.cpp": {}})
     assert lint.chosen([]) == [tree.root / "runner" / "main.cpp"]
-    with pytest.raises(fault.UsageFault, match="not part of the native build"):
+    with pytest.raises(fault.UsageFault, match="not part of any build"):
         lint.chosen(["none.cpp"])

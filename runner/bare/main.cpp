@@ -151,7 +151,8 @@ void panic(std::string_view why) {
         print(why);
         print("\n");
     }
-    while (expected != none && expected != here) platform::pause();  // until the one that came first has spoken
+    if (expected != none && expected != here)
+        for (;;) platform::pause();  // the one that came first speaks, and ends the machine
     machine::power_off(3);
 }
 

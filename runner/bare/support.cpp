@@ -154,7 +154,8 @@ lconv* localeconv() {
     return &c;
 }
 
-[[noreturn]] void abort() { panic("abort"); }
+void abort() { panic("abort"); }
+// NOLINTBEGIN(bugprone-reserved-identifier): these names are the compiler's and the libraries'.
 [[noreturn]] void __assert_fail(const char* what, const char*, unsigned, const char*) { panic(what); }
 [[noreturn]] void __cxa_pure_virtual() { panic("a pure virtual function was called"); }
 // Nothing is destroyed at the end.
@@ -162,6 +163,7 @@ int __cxa_atexit(void (*)(void*), void*, void*) { return 0; }
 int __aeabi_atexit(void*, void (*)(void*), void*) { return 0; }
 void* __dso_handle = nullptr;
 char __libc_single_threaded = 0;
+// NOLINTEND(bugprone-reserved-identifier)
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -195,6 +197,7 @@ void __throw_out_of_range_fmt(const char* what, ...) { panic(what); }
 void __throw_bad_alloc() { panic("bad_alloc"); }
 void __throw_bad_array_new_length() { panic("bad_array_new_length"); }
 void __throw_bad_function_call() { panic("bad_function_call"); }
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 void __throw_bad_optional_access() { panic("bad_optional_access"); }
 
 size_t _Hash_bytes(const void* bytes, size_t size, size_t seed) {

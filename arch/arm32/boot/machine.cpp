@@ -203,7 +203,9 @@ extern "C" void cmodx_trap(frame* f, unsigned kind) {
 }
 
 // A division by zero, which the compiler's library would tell a C library.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" [[noreturn]] void __aeabi_idiv0() { bare::panic("a division by zero"); }
 extern "C" [[noreturn]] void __aeabi_ldiv0() { bare::panic("a division by zero"); }
+// NOLINTEND(bugprone-reserved-identifier)
 
 }  // namespace cmodx::machine

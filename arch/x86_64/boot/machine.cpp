@@ -224,6 +224,8 @@ unsigned start_cpus() {
     constexpr std::uint32_t init = 0x4500, start = 0x4600 | trampoline >> 12;
     const unsigned count = number_cpus();
     std::memcpy(reinterpret_cast<void*>(trampoline), &cmodx_trampoline,
+                // The linker puts one behind the other.
+                // cppcheck-suppress comparePointers
                 static_cast<std::size_t>(&cmodx_trampoline_end - &cmodx_trampoline));
     for (unsigned k = 1; k < count; ++k) send(apic_of[k], init);
     wait_microseconds(10'000);
