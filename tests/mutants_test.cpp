@@ -30,7 +30,7 @@ constexpr trial_options patient = {.cpus = {}, .nanoseconds = 40'000'000, .patie
 
 // A thread of a machine on which a batch's usual time is over before anything has run.
 void slow_to_begin(worker& w) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
     if (w.in->stopped()) return;
     w.counts.rounds += 100;
     w.counts.fresh += 100;
