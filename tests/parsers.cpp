@@ -15,11 +15,12 @@
 #include "runner/trace.hpp"
 
 namespace cmodx {
-namespace {
 
 void hold(bool what, const char* said) {
     if (!what) throw std::logic_error(said);
 }
+
+namespace {
 
 // Anything else that is thrown is a fault of the parser.
 template <class Refusal, class Body>
@@ -120,9 +121,10 @@ void take_resume(const std::string& text) {
     });
 }
 
-constexpr parser all[] = {{"arguments", take_arguments}, {"facts", take_facts},    {"globs", take_glob},
-                          {"names", take_name},          {"numbers", take_number}, {"resume", take_resume},
-                          {"steps", take_steps}};
+constexpr parser all[] = {{"arguments", take_arguments}, {"facts", take_facts},   {"globs", take_glob},
+                          {"images", take_image},        {"names", take_name},    {"numbers", take_number},
+                          {"orders", take_order},        {"resume", take_resume}, {"steps", take_steps},
+                          {"subjects", take_subjects},   {"trees", take_tree}};
 
 }  // namespace
 

@@ -16,4 +16,12 @@ struct parser {
 };
 std::span<const parser> parsers();
 
+void hold(bool what, const char* said);
+
+// parsers_of_bytes.cpp
+void take_image(const std::string& text);
+void take_order(const std::string& text);
+void take_subjects(const std::string& text);
+void take_tree(const std::string& text);
+
 }  // namespace cmodx

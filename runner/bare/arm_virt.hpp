@@ -46,7 +46,7 @@ inline void put(char c) {
 }
 
 inline std::string_view command_line() {
-    return bare::boot_arguments(reinterpret_cast<const std::uint8_t*>(device_tree));
+    return bare::boot_arguments(bare::tree_at(reinterpret_cast<const std::uint8_t*>(device_tree)));
 }
 
 // Where semihosting is off, it ends in a trap, which comes here again.

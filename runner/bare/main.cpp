@@ -2,11 +2,11 @@
 // The command line of a bare image and its output: `run [GLOB…] [--budget …] [--seed …] [--machine …]
 // [--time-scale …]`, or `bench [SAMPLES]`, words apart by spaces; nothing at all stands for CMODX_BARE_ARGUMENTS. JSON
 // Lines on the serial line, then {"end": {"exit": N}}.
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "runner/bare/bench.hpp"
 #include "runner/bare/cpu.hpp"
+#include "runner/bare/order.hpp"
 #include "runner/record.hpp"
 
 namespace cmodx::bare {
@@ -28,68 +28,6 @@ constexpr int usage = 2;
 [[noreturn]] void refuse(const std::string& why) {
     print("cmodx: " + why + "\n");
     end(usage);
-}
-
-std::vector<std::string> words_of(std::string_view line) {
-    std::vector<std::string> words;
-    for (std::size_t at = 0; at < line.size();) {
-        const std::size_t begin = line.find_first_not_of(' ', at);
-        if (begin == line.npos) break;
-        at = std::min(line.find(' ', begin), line.size());
-        words.emplace_back(line.substr(begin, at - begin));
-    }
-    return words;
-}
-
-// As fnmatch does, without brackets: * any text, ? any character.
-bool matches(std::string_view glob, std::string_view text) {
-    if (glob.empty()) return text.empty();
-    if (glob[0] == '*') {
-        for (std::size_t skip = 0; skip <= text.size(); ++skip)
-            if (matches(glob.substr(1), text.substr(skip))) return true;
-        return false;
-    }
-    return !text.empty() && (glob[0] == '?' || glob[0] == text[0]) && matches(glob.substr(1), text.substr(1));
-}
-
-struct order {
-    run_header header;
-    std::vector<std::string> globs;
-};
-
-template <class T>
-T number(const std::string& option, const std::string& text) {
-    T value{};
-    const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (code != std::errc{} || stop != text.data() + text.size()) refuse(option + ": '" + text + "' is no number");
-    return value;
-}
-
-order parse(const std::vector<std::string>& words) {
-    order o = {.header = {.machine = "bare", .start = utc_now(), .command = words, .options = {}}, .globs = {}};
-    run_options& options = o.header.options;
-    parse_budget("quick", options.per_test);
-    for (std::size_t i = 1; i < words.size(); ++i) {
-        const std::string& word = words[i];
-        if (!word.starts_with("--")) {
-            o.globs.push_back(word);
-            continue;
-        }
-        if (++i == words.size()) refuse(word + ": wants a value");
-        const std::string& value = words[i];
-        if (word == "--budget") {
-            if (!parse_budget(value, options.per_test)) refuse("--budget: '" + value + "' is none");
-        } else if (word == "--seed") {
-            options.seed = number<std::uint64_t>(word, value);
-        } else if (word == "--machine") {
-            o.header.machine = value;
-        } else if (word == "--time-scale") {
-            options.time_scale = number<double>(word, value);
-        } else if (word != "--format" || value != "jsonl") {
-            refuse("unknown option " + word + "; accepted are --budget --seed --machine --time-scale");
-        }
-    }
-    return o;
 }
 
 std::vector<const test_case*> chosen(const std::vector<test_case>& all, const std::vector<std::string>& globs) {
@@ -117,16 +55,16 @@ void start_others() {
 
 void print_line(const json& j) { print(j.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); }
 
-int run(const std::vector<std::string>& words) {
-    order o = parse(words);
+int run(const std::vector<std::string>& words, const order& o) {
+    run_header header{.machine = o.machine, .start = utc_now(), .command = words, .options = o.options};
     const environment here = probe_environment();
-    o.header.options.cpus = here.cpus;
+    header.options.cpus = here.cpus;
     const std::vector<test_case> all = catalogue(*find_architecture(target_name()), ground::bare);
     const std::vector<const test_case*> tests = chosen(all, o.globs);
-    print_line({{"header", header_json(o.header, here)}});
+    print_line({{"header", header_json(header, here)}});
     std::vector<status> statuses;
     run_tests(
-        tests, here, o.header.options,
+        tests, here, header.options,
         [&](const record& r) {
             statuses.push_back(r.outcome.is);
             print_line(record_json(r));
@@ -163,12 +101,11 @@ extern "C" void cmodx_first() {
     start_others();
     std::vector<std::string> words = words_of(machine::command_line());
     if (words.empty()) words = words_of(CMODX_BARE_ARGUMENTS);
-    if (words[0] == "bench") {
-        run_bench(words.size() > 1 ? number<std::size_t>("bench", words[1]) : 0);
-        end(0);
-    }
-    if (words[0] != "run") refuse("unknown command '" + words[0] + "'; accepted are run and bench");
-    end(run(words));
+    order o;
+    if (const std::string wrong = parse_order(words, o); !wrong.empty()) refuse(wrong);
+    if (!o.bench) end(run(words, o));
+    run_bench(o.samples);
+    end(0);
 }
 
 }  // namespace cmodx::bare

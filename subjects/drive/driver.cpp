@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
 #include <stdexcept>
 
+#include "drive/descriptor.hpp"
 #include "drive/scenario.hpp"
 #include "runner/subject.hpp"
 
@@ -141,13 +141,6 @@ const subject_driver this_driver = [] {
 }();
 const bool linked = (linked_subjects() = &this_driver) != nullptr;
 
-// Whether it is what a test's name can have in it.
-bool is_name(const char* name) {
-    if (name == nullptr || *name == '\0') return false;
-    return std::all_of(name, name + std::strlen(name),
-                       [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-}
-
 }  // namespace
 
 const char* kept(const char* text) {
@@ -162,18 +155,8 @@ const char* kept(const char* text) {
 std::string add(const cmodx_subject* const* list) {
     if (list == nullptr || *list == nullptr) return "cmodx_subjects names none";
     for (; *list != nullptr; ++list) {
-        const cmodx_subject& s = **list;
-        if (s.version != CMODX_SUBJECT_VERSION)
-            return fmt::format("a subject is of version {}; accepted is {}", s.version, CMODX_SUBJECT_VERSION);
-        if (!is_name(s.name)) return "a subject's name is none; accepted are [a-z0-9-]+";
-        if ((s.alloc == nullptr || s.publish == nullptr) && s.emit == nullptr)
-            return fmt::format("subject {} has neither alloc and publish nor emit", s.name);
-        if (s.drop == nullptr) return fmt::format("subject {} has no drop", s.name);
-        if (s.claim < CMODX_TO_CALLER || s.claim > CMODX_TO_ALL)
-            return fmt::format("subject {} claims what is none of cmodx_claim", s.name);
-        for (const cmodx_subject* other : all())
-            if (std::strcmp(other->name, s.name) == 0) return fmt::format("there is a subject {} already", s.name);
-        all().push_back(&s);
+        if (std::string why = wrong_with(**list, all()); !why.empty()) return why;
+        all().push_back(*list);
     }
     return {};
 }

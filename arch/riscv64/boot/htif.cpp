@@ -59,7 +59,7 @@ void tell_host(std::uint64_t word) {
 
 // Harts are numbered from 0 on, as many as the device tree has; without a tree there is one.
 unsigned start_cpus() {
-    const unsigned harts = bare::count_nodes(cmodx_device_tree, "cpu@");
+    const unsigned harts = bare::count_nodes(bare::tree_at(cmodx_device_tree), "cpu@");
     for (std::uint64_t hart = 0; hart < harts && count < most_cpus; ++hart) {
         if (hart == cmodx_boot_hart) continue;
         hart_of[count] = hart;

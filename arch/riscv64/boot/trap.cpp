@@ -38,11 +38,11 @@ void prepare() {
 }
 
 std::uint32_t tree_number(std::string_view property, std::uint32_t otherwise) {
-    const std::string_view value = bare::property(cmodx_device_tree, property);
+    const std::string_view value = bare::property(bare::tree_at(cmodx_device_tree), property);
     return value.size() != 4 ? otherwise : bare::big_endian(reinterpret_cast<const std::uint8_t*>(value.data()));
 }
 
-std::string_view command_line() { return bare::boot_arguments(cmodx_device_tree); }
+std::string_view command_line() { return bare::boot_arguments(bare::tree_at(cmodx_device_tree)); }
 
 unsigned current_cpu() {
     std::uint64_t number;
