@@ -26,7 +26,7 @@ from typing import Any
 
 from . import tree
 from .fault import UsageFault
-from .fields import Key, check_table, is_text, is_texts, read_toml, text
+from .fields import Key, check_table, is_text, is_texts, one_line, read_toml, text
 from .results import Record, schema
 
 ended = ("crash", "timeout")
@@ -78,7 +78,7 @@ def read_lines(path: Path, above: tuple[Path, ...] = ()) -> list[Line]:
     """The lines of a file and of all that it includes, each file once."""
     path = Path(os.path.normpath(path))
     if path in above:
-        raise UsageFault(f"{path}: includes itself; accepted: files that do not lead back here")
+        raise UsageFault(f"{one_line(path)}: includes itself; accepted: files that do not lead back here")
     table = check_table(str(path), read_toml(path), _file_keys)
     lines: list[Line] = []
     for included in table["include"]:

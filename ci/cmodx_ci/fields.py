@@ -34,33 +34,39 @@ def is_texts(value: Any) -> bool:
 text = "a text that is not empty"
 
 
+def one_line(said: Any) -> str:
+    """On one line, as a name in a file may not be."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(said))
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             return tomllib.load(file)
     except FileNotFoundError:
-        raise UsageFault(f"{path}: no such file") from None
+        raise UsageFault(f"{one_line(path)}: no such file") from None
     except OSError as error:
-        raise UsageFault(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageFault(f"{path}: not TOML: {' '.join(str(error).split())}") from None
+        raise UsageFault(f"{one_line(path)}: {error.strerror}") from None
+    # Not TOML, or text; a number too long; tables too deep; a name with a zero in it.
+    except (ValueError, RecursionError) as error:
+        raise UsageFault(f"{one_line(path)}: not TOML: {' '.join(str(error).split())}") from None
 
 
 def check_table(where: str, table: Any, keys: dict[str, Key]) -> dict[str, Any]:
     """The table with defaults filled in; `where` names the file, and the table inside it."""
     if not isinstance(table, dict):
-        raise UsageFault(f"{where}: accepted is a table with {', '.join(keys)}")
+        raise UsageFault(f"{one_line(where)}: accepted is a table with {', '.join(keys)}")
     for name in table:
         if name not in keys:
-            raise UsageFault(f"{where}: unknown key '{name}'; accepted: {', '.join(keys)}")
+            raise UsageFault(f"{one_line(where)}: unknown key '{one_line(name)}'; accepted: {', '.join(keys)}")
     checked = {}
     for name, key in keys.items():
         if name not in table:
             if key.required:
-                raise UsageFault(f"{where}: key '{name}' is missing; accepted: {key.accepted}")
+                raise UsageFault(f"{one_line(where)}: key '{name}' is missing; accepted: {key.accepted}")
             checked[name] = key.default
         elif not key.accepts(table[name]):
-            raise UsageFault(f"{where}: key '{name}' is {_shown(table[name])}; accepted: {key.accepted}")
+            raise UsageFault(f"{one_line(where)}: key '{name}' is {_shown(table[name])}; accepted: {key.accepted}")
         else:
             checked[name] = table[name]
     return checked

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import scratch, tree
 from .fault import HarnessFault, UsageFault
+from .fields import one_line
 from .machines import Machine
 
 _name = re.compile(r"[A-Za-z0-9._+-]+")
@@ -48,7 +49,7 @@ def _names(drivers: Any) -> set[str]:
 
 
 def _machine(path: Path, name: str, target: Any) -> Machine:
-    where = f"{path}: target '{name}'"
+    where = f"{path}: target '{one_line(name)}'"
     if not isinstance(target, dict) or not _name.fullmatch(name):
         raise UsageFault(f"{where}: accepted is a table, with a name of letters, digits and . _ + -")
     features = target.get("features", [])

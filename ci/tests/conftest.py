@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,8 +10,9 @@ from hypothesis import settings
 
 from cmodx_ci import tree
 
-# Nothing is written into the checkout, and a slow host is no failure.
-settings.register_profile("cmodx", database=None, deadline=None)
+# Nothing is written into the checkout, and a slow host is no failure. CMODX_EXAMPLES is how many each property gets that
+# does not say so itself.
+settings.register_profile("cmodx", database=None, deadline=None, max_examples=int(os.environ.get("CMODX_EXAMPLES", "100")))
 settings.load_profile("cmodx")
 
 fake = Path(__file__).parent / "fake_cmodx.py"

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever stands in a file, its reader ends with what the file says, or with one line that names the file."""
+
+import importlib.util
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cmodx_ci import errata, expected, labgrid_source, tree
+from cmodx_ci.fault import UsageFault
+
+needs_labgrid = pytest.mark.skipif(
+    importlib.util.find_spec("labgrid") is None, reason="labgrid is not installed: ci/setup labgrid"
+)
+
+texts = st.text(st.characters(blacklist_categories=("Cs",)), max_size=12)
+values = st.recursive(
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def written_toml(value):
+    """A value as TOML has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + "".join(c if c.isalnum() and c.isascii() else f"\\U{ord(c):08x}" for c in value) + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written_toml, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{written_toml(k)} = {written_toml(v)}" for k, v in value.items()) + "}"
+    return repr(value)
+
+
+def mostly(good, keys):
+    """A table that begins as a good one, with some of its values put in place of another's, or anything, or gone."""
+    some = st.sampled_from(list(good.values())) | values
+    return st.tuples(
+        st.dictionaries(st.sampled_from(keys) | texts, some, max_size=2), st.sets(st.sampled_from(keys), max_size=1)
+    ).map(lambda change: {k: v for k, v in (good | change[0]).items() if k not in change[1]})
+
+
+def tables(good, keys):
+    return st.lists(mostly(good, keys) | values, max_size=3)
+
+
+def files(name, good, keys):
+    """TOML with a list of such tables, or what is none."""
+    listed = tables(good, keys).map(lambda made: f"{name} = {written_toml(made)}\n".encode())
+    torn = st.tuples(listed, st.integers(0, 200), st.binary(max_size=3)).map(
+        lambda t: t[0][: t[1]] + t[2] + t[0][t[1] + len(t[2]) :]
+    )
+    deep = st.integers(1, 3000).map(lambda n: f"{name} = {'[' * n}".encode())
+    long = st.integers(1, 6000).map(lambda n: f"{name} = {'9' * n}".encode())
+    return listed | torn | deep | long | values.map(lambda v: f"{name} = {written_toml(v)}\n".encode()) | st.binary(max_size=40)
+
+
+def one_line_or(read, path):
+    """What was read, or None after a complaint of one line."""
+    try:
+        return read(path)
+    except UsageFault as complaint:
+        said = str(complaint)
+        assert said and "\n" not in said and str(path.parent) in said, said
+        return None
+
+
+erratum = {
+    "date": "2026-11-22",
+    "test": "MP.RF+*",
+    "commits": ["0123abc^", "0123abc..89abcde"],
+    "what": "why",
+    "architecture": "arm32",
+    "fact": "bare=1",
+    "seconds": 10,
+}
+
+
+@given(files("erratum", erratum, sorted(erratum)))
+def test_any_errata(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("e") / "errata.toml"
+    path.write_bytes(content)
+    read = one_line_or(errata.read, path)
+    if read is None:
+        return
+    assert len(read.list) == len(tomllib.loads(content.decode()).get("erratum", []))
+    for one in read.list:
+        assert one.test and one.what and one.commits and one.architecture in (None, *tree.architectures)
+        assert one.seconds >= 0 and hash(one) is not None
+
+
+line = {"test": "MP.RF+*", "witness": "stale", "reason": "why", "link": "https://a.b/c", "chance": True}
+
+
+@given(
+    files("known", line, sorted(line)),
+    st.lists(st.sampled_from(["../o/expected.toml", "expected.toml", "../m/expected.toml", "none.toml", "", ".", "\n", "a\0"])
+             | texts, max_size=2),
+)  # fmt: skip
+def test_any_known_failures(tmp_path_factory, content, include):
+    folder = tmp_path_factory.mktemp("k")
+    for name in "mo":
+        (folder / name).mkdir()
+    (folder / "o" / "expected.toml").write_text('[[known]]\ntest = "o*"\nwitness = "torn"\nreason = "why"\n')
+    path = folder / "m" / "expected.toml"
+    path.write_bytes((f"include = {written_toml(include)}\n".encode() if include else b"") + content)
+    try:
+        lines = expected.lines_of("m", folder)
+    except UsageFault as complaint:
+        assert str(complaint) and "\n" not in str(complaint)
+        return
+    known = (*expected.witness_names(), *expected.ended)
+    assert all(one.test and one.reason and one.witness in known and isinstance(one.chance, bool) for one in lines)
+    assert len(set(lines)) == len(lines)
+
+
+target = {"features": ["aarch64"], "resources": {}, "drivers": {"SSHDriver": {}}}
+
+
+@needs_labgrid
+@given(
+    st.dictionaries(st.sampled_from(["board", "a/b", "x y", "7"]) | texts, mostly(target, sorted(target)) | values, max_size=3)
+    .map(lambda made: f"targets: {written_yaml(made)}\n".encode())
+    | values.map(lambda made: written_yaml(made).encode())
+    | st.binary(max_size=40)
+)  # fmt: skip
+def test_any_environment_of_labgrid(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("l") / "env.yaml"
+    path.write_bytes(content)
+    machines = one_line_or(labgrid_source.machines, path)
+    for machine in machines or []:
+        assert machine.architecture in tree.architectures and machine.name == f"labgrid-{machine.host}"
+        assert "/" not in machine.name and "\n" not in machine.name
+
+
+def written_yaml(value):
+    """In YAML's flow style, which has JSON's texts; keys are marked, however long they are."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"? {written_yaml(k)} : {written_yaml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written_yaml, value)) + "]"
+    return written_toml(value)
