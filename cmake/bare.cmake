@@ -10,6 +10,7 @@ enable_language(ASM)
 
 # What brings the machine up is each image's own.
 file(GLOB bare CONFIGURE_DEPENDS cases/*.cpp cases/bare/*.cpp runner/engine/*.cpp runner/bare/*.cpp)
+list(APPEND bare cases/selftest/machine.cpp cases/selftest/vacuous.cpp)
 list(APPEND bare runner/built.cpp runner/catalogue.cpp runner/judge.cpp runner/names.cpp runner/record.cpp runner/run.cpp)
 add_library(cmodx_bare_suite OBJECT ${bare})
 add_dependencies(cmodx_bare_suite cmodx_version)

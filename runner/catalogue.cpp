@@ -32,9 +32,10 @@ class builder {
     }
 
   private:
-    // A scripted shape is about an operating system, or about what only a kernel can do.
+    // A scripted shape is about an operating system, or about what only a kernel can do; of self-tests, some are about
+    // neither.
     bool stands_on(const shape& form) const {
-        if (form.by_script == nullptr) return true;
+        if (form.by_script == nullptr || (is_selftest(form) && form.by_script->needs.empty())) return true;
         return (form.by_script->needs == "bare") == (where_ == ground::bare);
     }
 
@@ -270,8 +271,17 @@ std::vector<test_case> subject_tests(const known_architecture& on) {
     return builder(on, ground::linux_process).build(linked_subjects()->shapes(on.isa, on.rules->twin_site));
 }
 
-std::vector<test_case> selftests(const known_architecture& on) {
-    return builder(on, ground::linux_process).build(linked_in(true));
+std::vector<test_case> selftests(const known_architecture& on, ground where) {
+    return builder(on, where).build(linked_in(true));
+}
+
+bool asks_for_selftests(const std::vector<std::string>& globs) {
+    return !globs.empty() &&
+           std::all_of(globs.begin(), globs.end(), [](const std::string& g) { return g.starts_with(selftest_prefix); });
+}
+
+std::vector<test_case> bare_tests_for(const known_architecture& on, const std::vector<std::string>& globs) {
+    return asks_for_selftests(globs) ? selftests(on, ground::bare) : catalogue(on, ground::bare);
 }
 
 }  // namespace cmodx

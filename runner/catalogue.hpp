@@ -68,7 +68,11 @@ std::vector<test_case> catalogue(const known_architecture& on, ground where = gr
 std::vector<test_case> subject_tests(const known_architecture& on);
 
 // The tests that put the suite itself to the proof: each misbehaves, and has a right end (selftest.hpp).
-std::vector<test_case> selftests(const known_architecture& on);
+std::vector<test_case> selftests(const known_architecture& on, ground where = ground::linux_process);
+// They are asked for by name, and alone.
+bool asks_for_selftests(const std::vector<std::string>& globs);
+// Those of an image without an operating system.
+std::vector<test_case> bare_tests_for(const known_architecture& on, const std::vector<std::string>& globs);
 
 // The accepted word nearest to `word`, by edit distance; empty when there is none.
 std::string nearest(std::string_view word, const std::vector<std::string>& accepted);

@@ -101,12 +101,6 @@ int judge_selftests(const std::vector<json>& records, const std::vector<const te
     return code;
 }
 
-// Self-tests are asked for by name, and alone.
-bool asks_for_selftests(const std::vector<std::string>& globs) {
-    return !globs.empty() &&
-           std::all_of(globs.begin(), globs.end(), [](const std::string& g) { return g.starts_with("selftest."); });
-}
-
 void load(const std::vector<std::string>& subjects) {
     for (const std::string& file : subjects) {
         if (linked_subjects() == nullptr || linked_subjects()->load == nullptr)
@@ -139,7 +133,8 @@ const known_architecture& architecture_named(const std::string& name) {
 int list_tests(const list_arguments& arguments) {
     const known_architecture& on = architecture_named(arguments.architecture);
     load(arguments.subjects);
-    const std::vector<test_case> all = arguments.bare ? catalogue(on, ground::bare) : tests_for(on, arguments.globs);
+    const std::vector<test_case> all =
+        arguments.bare ? bare_tests_for(on, arguments.globs) : tests_for(on, arguments.globs);
     const std::vector<const test_case*> tests = select(all, arguments.globs);
     if (arguments.as_json) {
         json list = json::array();

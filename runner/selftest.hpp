@@ -21,7 +21,8 @@ inline const right_end*& right_ends() {
     return head;
 }
 
-inline bool is_selftest(const shape& form) { return form.name.starts_with("selftest."); }
+inline constexpr std::string_view selftest_prefix = "selftest.";
+inline bool is_selftest(const shape& form) { return form.name.starts_with(selftest_prefix); }
 
 inline const right_end* right_end_of(const shape& form) {
     for (const right_end* r = right_ends(); r != nullptr; r = r->next)

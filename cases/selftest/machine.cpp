@@ -6,7 +6,7 @@
 namespace cmodx::selftest {
 namespace {
 
-struct conforms : base {
+struct conforms : anywhere {
     static constexpr std::string_view name = "selftest.machine.conforms";
     static constexpr std::string_view meaning = "sees the new code each time";
     static constexpr come_to right = {"pass", ""};
@@ -25,7 +25,7 @@ void pretend(script& s, F value) {
     }
 }
 
-struct stale : base {
+struct stale : anywhere {
     static constexpr std::string_view name = "selftest.machine.stale";
     static constexpr std::string_view meaning = "sees the code before each time";
     static constexpr come_to right = {"fail", "stale seen"};
@@ -34,7 +34,7 @@ struct stale : base {
     }
 };
 
-struct torn : base {
+struct torn : anywhere {
     static constexpr std::string_view name = "selftest.machine.torn";
     static constexpr std::string_view meaning = "sees what is neither old nor new each time";
     static constexpr come_to right = {"fail", "torn seen"};
@@ -43,7 +43,7 @@ struct torn : base {
     }
 };
 
-struct fault : base {
+struct fault : anywhere {
     static constexpr std::string_view name = "selftest.machine.fault";
     static constexpr std::string_view meaning = "runs into a trap beside its code";
     static constexpr come_to right = {"fail", "fault seen"};
@@ -55,7 +55,7 @@ struct fault : base {
     }
 };
 
-struct once : base {
+struct once : anywhere {
     static constexpr std::string_view name = "selftest.machine.once";
     static constexpr std::string_view meaning = "sees the code before once in ten million executions";
     static constexpr come_to right = {"fail", "stale seen 1 of 100"};
@@ -68,14 +68,14 @@ struct once : base {
     }
 };
 
-struct lacks : base {
+struct lacks : anywhere {
     static constexpr std::string_view name = "selftest.machine.lacks";
     static constexpr std::string_view meaning = "finds that the machine denies what it needs";
     static constexpr come_to right = {"skip", "the machine has none"};
     static void script(cmodx::script& s) { s.refuse("the machine has none"); }
 };
 
-struct breaks : base {
+struct breaks : anywhere {
     static constexpr std::string_view name = "selftest.machine.breaks";
     static constexpr std::string_view meaning = "finds a fault of the harness, beside one of the machine";
     static constexpr come_to right = {"error", "the harness is at fault"};

@@ -18,6 +18,11 @@ struct base {
     static constexpr mapping paths[] = {mapping::same};
 };
 
+// Also where there is no operating system (cmake/bare.cmake has their files).
+struct anywhere : base {
+    static constexpr std::string_view needs = "";
+};
+
 // As a test should: modifies, maintains, runs, and says what it saw.
 inline void behave(script& s) {
     s.expect(s.run(), 0);

@@ -5,21 +5,21 @@
 namespace cmodx::selftest {
 namespace {
 
-struct still : base {
+struct still : anywhere {
     static constexpr std::string_view name = "selftest.vacuous.still";
     static constexpr std::string_view meaning = "never modifies its code";
     static constexpr come_to right = {"error", "vacuous: the site was never modified"};
     static void script(cmodx::script& s) { s.expect(s.run(), 0); }
 };
 
-struct idle : base {
+struct idle : anywhere {
     static constexpr std::string_view name = "selftest.vacuous.idle";
     static constexpr std::string_view meaning = "never runs its code";
     static constexpr come_to right = {"error", "vacuous: the site was never run"};
     static void script(cmodx::script& s) { s.modify(1); }
 };
 
-struct blind : base {
+struct blind : anywhere {
     static constexpr std::string_view name = "selftest.vacuous.blind";
     static constexpr std::string_view meaning = "sees one generation only";
     static constexpr come_to right = {"error", "vacuous: only one generation"};

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cmodx_ci import campaign, console, disk, elf, fault, machines, results, tree
+from cmodx_ci import campaign, console, disk, elf, fault, machines, results, selftests, tree
 
 from parts import lacking
 
@@ -46,6 +46,13 @@ def test_the_same_tests_run_on_the_bare_machine(machine, tmp_path):
         listed = [native, "list", "--bare", "--arch", machine.architecture, "SM+imm+same+*"]
         names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
         assert [record["name"] for record in document["tests"]] == names
+
+
+@pytest.mark.parametrize("machine", singles[:1], ids=lambda m: m.name)
+def test_what_misbehaves_comes_to_its_right_end(machine, capsys):
+    if not tree.binary("native").exists():
+        pytest.skip("no native build, which knows what is right")
+    assert selftests.selftests(machine), capsys.readouterr().out
 
 
 @each_machine

@@ -82,7 +82,7 @@ def test_self_tests_are_right_or_wrong(monkeypatch, capsys, code, ends, says):
 
     right = {"a": ("pass", ""), "b": ("crash", "ended by SIGKILL")}
     listed = {name: {"name": name, "right": {"status": status, "reason": reason}} for name, (status, reason) in right.items()}
-    monkeypatch.setattr(selftests, "_listed", lambda architecture: listed)
+    monkeypatch.setattr(selftests, "_listed", lambda architecture, bare=False: listed)
     monkeypatch.setattr(selftests, "_ended", ended)
     monkeypatch.setattr(selftests.results, "read", lambda path: json.loads(path.read_text()))
     good = selftests.selftests(native)
@@ -126,7 +126,7 @@ def test_a_run_in_trouble_is_complete_and_denied_tests_are_skipped():
 
 
 def test_a_clock_has_to_jump_both_ways(monkeypatch):
-    monkeypatch.setattr(selftests, "_listed", lambda architecture: {})
+    monkeypatch.setattr(selftests, "_listed", lambda architecture, bare=False: {})
     ahead, back = "trouble: the clock jumped by 1999999000 s\n[1/9]", "trouble: the clock jumped by -1999999000 s\n[2/9]"
     assert in_trouble((ahead + back) * 2, [], what="clock") == ""
     assert "sign 2 of 4" in in_trouble(ahead * 4, [], what="clock") and "sign 1 of 4" in in_trouble(back * 4, [], what="clock")

@@ -59,7 +59,7 @@ int run(const std::vector<std::string>& words, const order& o) {
     run_header header{.machine = o.machine, .start = utc_now(), .command = words, .options = o.options};
     const environment here = probe_environment();
     header.options.cpus = here.cpus;
-    const std::vector<test_case> all = catalogue(*find_architecture(target_name()), ground::bare);
+    const std::vector<test_case> all = bare_tests_for(*find_architecture(target_name()), o.globs);
     const std::vector<const test_case*> tests = chosen(all, o.globs);
     print_line({{"header", header_json(header, here)}});
     std::vector<status> statuses;
