@@ -51,7 +51,7 @@ class builder {
     bool has_ground(const protocol& p) const { return where_ == ground::bare || !has(p, is_privileged); }
     bool suits(const protocol& p, const scripted& script) const {
         if (p.use != script.use || !has_ground(p)) return false;
-        if (script.needs == "bare" && has(p, is_system_call)) return false;
+        if (where_ == ground::bare && has(p, is_system_call)) return false;
         if (!script.by_step.empty() && !has(p, [&](const step& s) { return s.name == script.by_step; })) return false;
         return !has(p, [&](const step& s) { return s.name == script.never_by; });
     }
