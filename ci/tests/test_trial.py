@@ -24,6 +24,23 @@ def test_a_corpus_is_small_and_says_nothing_twice(path):
     assert entries and len(set(entries)) == len(entries) and path.stat().st_size < 100_000
 
 
+@pytest.mark.parametrize("architecture", tree.architectures)
+def test_self_tests_are_right_whoever_made_the_machine(architecture):
+    """What they play is forbidden by the architecture, and not by what is known of one vendor's CPUs."""
+    cmodx = tree.binary("native")
+    if not cmodx.exists():
+        pytest.skip("not set up: no native build")
+
+    def said(*words):
+        return subprocess.run([cmodx, *words], capture_output=True, text=True, check=True).stdout
+
+    names = said("list", "--arch", architecture, "selftest.machine.*").split()
+    of_names = [json.loads(line) for line in said("verdict", "--arch", architecture, "--json", *names).splitlines()]
+    played = [witness for of_name in of_names for witness in of_name["witnesses"] if witness["witness"] == "stale"]
+    assert len(played) == len(names) >= 5
+    assert all(witness["verdict"] == "forbidden" and witness["gates"] for witness in played)
+
+
 stand_in = """#!/bin/sh
 for word; do case $word in -artifact_prefix=*) prefix=${{word#*=}};; esac; done
 {}
