@@ -116,5 +116,48 @@ TEST(view, a_meeting_tells_whose_values_were_seen) {
     EXPECT_EQ(r.last_flag(1), 0);
 }
 
+// One thread runs code and the other one writes it.
+struct seen_or_not {
+    static constexpr std::string_view name = "seen_or_not";
+    static constexpr event t0[] = {{act::store_code}};
+    static constexpr event t1[] = {{act::fetch, 0, 0}};
+    static constexpr program programs[] = {{t0}, {t1}};
+    static outcome classify(const meeting_view& r) {
+        const int ran = r.ran(1, 0);
+        if (ran == r.torn) return outcome_of(witness::torn);
+        return ran == r.old ? outcome::current : outcome_of(witness::fetch_then_old_data);
+    }
+};
+
+TEST(view, who_runs_code_of_long_ago_is_not_judged_by_what_looks_new) {
+    made_up m(16);
+    auto members = std::make_unique<std::array<worker, 2>>();
+    m.in->members = members->data();
+    worker& w = (*members)[1];
+    w.in = m.in.get();
+    w.fetches = 1;
+    w.lanes[0].of = &m.in->instances[0];
+    std::array<std::uint8_t, 64> bytes{};
+    m.in->instances[0].places[0].patched = bytes.data();
+    const auto concluded = [&](unsigned round, std::uint32_t value) {
+        m.in->instances[0].round = round;
+        lane& l = w.lanes[0];
+        l.frame[word_of_observed(0)] = value;
+        const tally before = w.counts;
+        note_age<seen_or_not>(w, l, round);
+        conclude<seen_or_not>(w);
+        for (std::size_t i = 0; i < before.count.size(); ++i)
+            if (w.counts.count[i] != before.count[i]) return static_cast<outcome>(i);
+        return outcome::ambiguous;
+    };
+    EXPECT_EQ(concluded(20, m.in->tokens[20]), outcome_of(witness::fetch_then_old_data));
+    EXPECT_EQ(concluded(21, m.in->tokens[20]), outcome::current);
+    EXPECT_EQ(concluded(22, m.in->tokens[20]), outcome::current);
+    for (unsigned round = 23; round < 36; ++round)
+        EXPECT_EQ(concluded(round, m.in->tokens[20]), outcome::ambiguous) << round;
+    EXPECT_EQ(concluded(36, m.in->tokens[20]), outcome::ambiguous);  // it looks new, and is sixteen rounds old
+    EXPECT_EQ(concluded(37, 0), outcome_of(witness::torn));
+}
+
 }  // namespace
 }  // namespace cmodx

@@ -70,7 +70,9 @@ void conclude(worker& w) {
     const batch& b = *w.in;
     bool faulted = false;
     bool late = false;
+    bool lagged = false;
     for (unsigned i = 0; i < threads; ++i) {
+        lagged |= b.members[i].lanes[b.turn].lagged;
         faulted |= b.members[i].faulted;
         late |= b.members[i].late;
         b.members[i].faulted = false;
@@ -78,7 +80,9 @@ void conclude(worker& w) {
     if (faulted) return;
     const std::uint32_t round = b.instances[b.turn].round;
     const meeting_view view(b, code_writers<S>, round);
-    const outcome what = S::classify(view);
+    outcome what = S::classify(view);
+    // Who ran code of long ago may run code so old that its generation has come round.
+    if (lagged && what != outcome_of(witness::torn)) what = outcome::ambiguous;
     ++w.counts.count[static_cast<std::size_t>(what)];
     ++w.counts.rounds;
     ++w.counts.writes;
@@ -89,6 +93,20 @@ void conclude(worker& w) {
     l.last_value = value;
     if (what >= outcome::first_witness) [[unlikely]]
         note_first(w, l, what, round);
+}
+
+// Says whether the thread's first fetch was of code of the round or of the one before, and notes it for the next round.
+// A machine that owes a thread no news may show it ever older code, in the end so old that it looks new.
+template <class S>
+bool note_age(const worker& w, lane& l, std::uint32_t round) {
+    const std::uint32_t value = l.observed(static_cast<std::size_t>(std::countr_zero(w.fetches)));
+    const std::uint32_t last = meeting_view::generation_of_round(round, code_writers<S> - 1, code_writers<S>);
+    bool recent = false;
+    for (std::uint32_t back = 0; back < 2 * code_writers<S>; ++back)
+        recent |= value == w.in->tokens[(last - back) & 0xff];
+    l.lagged = l.lags;
+    l.lags = !recent;
+    return recent;
 }
 
 // Waits for the others; false when the batch has ended.
@@ -130,14 +148,7 @@ void round_loop(worker& w) {
         if (const std::uint32_t skew = b.pace / 16; skew != 0)
             for (std::uint32_t spins = w.random.below(skew); spins != 0; --spins) platform::pause();
         make_rounds(w, l, 0);
-        if (w.fetches == 0) continue;
-        // A machine that owes a thread no news could show it code so old that it looks new.
-        const std::uint32_t value = l.observed(static_cast<std::size_t>(std::countr_zero(w.fetches)));
-        const std::uint32_t last = meeting_view::generation_of_round(round, code_writers<S> - 1, code_writers<S>);
-        bool known = false;
-        for (std::uint32_t back = 0; back < 2 * code_writers<S>; ++back)
-            known |= value == b.tokens[(last - back) & 0xff];
-        if (!known) refresh(w, l);
+        if (w.fetches != 0 && !note_age<S>(w, l, round)) refresh(w, l);
     }
 }
 

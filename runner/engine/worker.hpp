@@ -89,6 +89,8 @@ struct lane {
     bool moved = false;                 // another value was seen than the first
     std::uint32_t asked = 0;            // rounds that the stub was last allowed
     std::uint32_t more = 0;             // exclusive: rounds before this generation is acknowledged
+    bool lags = false;                  // made together: the last round ran older code than that of the round before it
+    bool lagged = false;                // so did the one before
     std::uint32_t idle = 0;             // calls of the stub in a row in which a modification did not arrive
 
     void see(std::uint32_t value, std::uint32_t flag, std::uint32_t code) {
