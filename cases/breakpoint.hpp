@@ -10,9 +10,9 @@ namespace cmodx {
 
 // One store, as wide as the piece.
 inline void store(std::uint8_t* to, const std::uint8_t* from, std::size_t size) {
-    const auto as = [&]<class T>(T word) {
+    const auto as = [&](auto word) {
         std::memcpy(&word, from, sizeof word);
-        std::atomic_ref<T>(*reinterpret_cast<T*>(to)).store(word, std::memory_order_relaxed);
+        std::atomic_ref(*reinterpret_cast<decltype(word)*>(to)).store(word, std::memory_order_relaxed);
     };
     if (size == 1) as(std::uint8_t{});
     if (size == 2) as(std::uint16_t{});

@@ -94,14 +94,16 @@ void emit_noted(code_buffer& code, location x) {
     s.emit(code, x);
 }
 
+template <step_list_of_test List, std::size_t... I>
+consteval auto all_noted(std::index_sequence<I...>) {
+    return std::array{emit_noted<List, I>...};
+}
+
 template <step_list_of_test List>
 std::vector<step> noting(const test_case& t) {
     const std::vector<const step*>& steps = t.*List;
     if (steps.size() > most_steps) throw std::length_error("a thread of so many steps cannot be shown");
-    constexpr auto emitters = []<std::size_t... I>(std::index_sequence<I...>) {
-        return std::array{emit_noted<List, I>...};
-    }
-    (std::make_index_sequence<most_steps>());
+    constexpr auto emitters = all_noted<List>(std::make_index_sequence<most_steps>());
     std::vector<step> all;
     for (std::size_t i = 0; i < steps.size(); ++i) {
         all.push_back(*steps[i]);

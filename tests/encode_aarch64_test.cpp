@@ -108,19 +108,21 @@ TEST_F(encode_aarch64, arithmetic_with_registers) {
         check(mov(r, R{5}), join("mov ", name(r), ", ", name(R{5})));
         check(mov(R{5}, r), join("mov ", name(R{5}), ", ", name(r)));
     });
-    both_widths([&]<class R>(R r, R s, R t) {
-        for (const unsigned amount : {1u, 15u, 16u, width<R> - 1}) row(r, s, t, amount, false);
+    both_widths([&](auto r, auto s, auto t) {
+        constexpr auto most = width<decltype(r)> - 1;
+        for (const unsigned amount : {1u, 15u, 16u, most}) row(r, s, t, amount, false);
     });
 }
 
 TEST_F(encode_aarch64, bit_fields) {
-    const auto row = [&]<class R>(R r, R s) {
+    const auto row = [&](auto r, auto s) {
+        constexpr auto most = width<decltype(r)> - 1;
         const std::string both = join(name(r), ", ", name(s));
-        for (const unsigned shift : {0u, 1u, 15u, 16u, width<R> - 1}) {
+        for (const unsigned shift : {0u, 1u, 15u, 16u, most}) {
             check(lsr(r, s, shift), join("lsr ", both, ", #", shift));
             check(lsl(r, s, shift), join(shift == 0 ? "lsr " : "lsl ", both, ", #", shift));  // LSL by 0 is LSR by 0
         }
-        for (const auto& [lsb, bits] : {std::pair{0u, 1u}, {0u, 5u}, {16u, 4u}, {width<R> - 2, 1u}})
+        for (const auto& [lsb, bits] : {std::pair{0u, 1u}, {0u, 5u}, {16u, 4u}, {most - 1, 1u}})
             check(ubfx(r, s, lsb, bits), join("ubfx ", both, ", #", lsb, ", #", bits));
     };
     each_register([&]<class R>(R r) {
@@ -140,8 +142,8 @@ TEST_F(encode_aarch64, loads_and_stores) {
     const auto address = [](xreg r, std::int64_t offset) {
         return offset == 0 ? join("[", base(r), "]") : join("[", base(r), ", #", offset, "]");
     };
-    const auto row = [&]<class R>(R r, xreg n, std::uint32_t scaled) {
-        const std::uint32_t bytes = width<R> / 8;
+    const auto row = [&](auto r, xreg n, std::uint32_t scaled) {
+        const std::uint32_t bytes = width<decltype(r)> / 8;
         check(ldr(r, n, scaled * bytes), join("ldr ", name(r), ", ", address(n, scaled * bytes)));
         check(str(r, n, scaled * bytes), join("str ", name(r), ", ", address(n, scaled * bytes)));
     };

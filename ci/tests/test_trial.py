@@ -155,6 +155,14 @@ def test_trouble_is_made_for_machines_that_there_are():
         assert known[name].guest and not known[name].bare
 
 
+def test_what_cppcheck_cannot_parse_is_not_clean(tmp_path):
+    """Of such a file it checks nothing."""
+    source = tmp_path / "a.cpp"
+    source.write_text("void g(int);\nvoid h() { const auto f = [&]<class T>(T t) { g(t); }; f(1); }\n")
+    clean, said = lint._run([*lint._cppcheck, str(source)])
+    assert not clean and "[syntaxError]" in said
+
+
 def test_what_is_linted_is_part_of_the_build(monkeypatch):
     monkeypatch.setattr(lint, "commands", lambda: {tree.root / "runner" / "main.cpp": {}})
     assert lint.chosen([]) == [tree.root / "runner" / "main.cpp"]

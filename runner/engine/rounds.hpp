@@ -57,11 +57,13 @@ class meeting_view {
 };
 
 template <class S>
-inline constexpr unsigned code_writers = [] {
+consteval unsigned count_code_writers() {
     unsigned count = 0;
     for (std::size_t i = 0; i < std::size(S::programs); ++i) count += traits<S>::has(i, act::store_code) ? 1 : 0;
     return count;
-}();
+}
+template <class S>
+inline constexpr unsigned code_writers = count_code_writers<S>();
 
 // The last thread to arrive judges the round that is over; `w` is that thread.
 template <class S>

@@ -11,7 +11,7 @@ namespace cmodx::code {
 namespace {
 
 // For each multiple of 16 the class that holds it.
-constexpr auto class_by_size = [] {
+consteval auto classes_by_size() {
     std::array<std::uint8_t, largest_slot / 16 + 1> table{};
     std::size_t c = 0;
     for (std::size_t i = 0; i < table.size(); ++i) {
@@ -19,7 +19,8 @@ constexpr auto class_by_size = [] {
         table[i] = static_cast<std::uint8_t>(c);
     }
     return table;
-}();
+}
+constexpr auto class_by_size = classes_by_size();
 
 // The generic forms: clang's others take no enumeration.
 void set(chunk::use& is, chunk::use to) { __atomic_store(&is, &to, __ATOMIC_RELEASE); }
