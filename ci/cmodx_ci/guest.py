@@ -226,8 +226,7 @@ def run(
     asked = taken_apart(words)
     with scratch.folder("guest") as work:
         argv, earlier = (_bare if machine.bare else _with_kernel)(machine, binary, asked, work, beside)
-        # Whatever ends this process ends the guest with it.
-        argv = ["setpriv", "--pdeathsig", "KILL", *argv]
+        argv = process.bound(argv)
         if asked.cpus:
             argv = ["taskset", "-c", asked.cpus, *argv]
         lines = Path(f"{asked.output}.jsonl") if asked.output else work / "lines"

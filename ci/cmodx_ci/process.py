@@ -48,6 +48,12 @@ def _kill_session(leader: int, how: int) -> None:
             os.kill(process, how)
 
 
+def bound(argv: Sequence[str]) -> list[str]:
+    """Whatever ends this process ends that one with it. A child whose parent is killed would go on, and write beside
+    whoever picks the run up."""
+    return ["setpriv", "--pdeathsig", "KILL", *argv]
+
+
 def run(argv: Sequence[str], log: Path, stalled: Callable[[], str | None]) -> Ended:
     """Runs argv until it ends, or until `stalled` gives a reason to end it. Output goes to the log; standard error
     goes to a terminal if there is one, because that is where progress is shown."""
@@ -57,8 +63,7 @@ def run(argv: Sequence[str], log: Path, stalled: Callable[[], str | None]) -> En
     with log.open("wb") as output:
         try:
             child = subprocess.Popen(
-                # A child whose parent is killed would go on, and write beside whoever picks the run up.
-                ["setpriv", "--pdeathsig", "KILL", *argv],
+                bound(argv),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=None if terminal else subprocess.STDOUT,

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from . import campaign, expected, fault, scratch, tree
+from . import campaign, expected, fault, process, scratch, tree
 from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 from .judge import judge
@@ -42,15 +42,29 @@ def one_pass(command: list[str], names: list[str], budget_s: float, seed: int, s
         output = folder / "pass.json"
         argv = [*command, "run", *names, "--budget", f"{round(budget_s * 1000)}ms", "--seed", str(seed)]
         argv += ["--time-scale", f"{scale:g}", "--output", str(output)]
-        ended = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        ended = subprocess.run(
+            process.bound(argv), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace", check=False
+        )
         if not output.exists():
-            raise HarnessFault(f"{command[-1]} ended with {ended.returncode} and no document: {ended.stderr[-200:]}")
-        return json.loads(output.read_text(encoding="utf-8"))
+            said = " ".join(ended.stderr[-200:].split())
+            raise HarnessFault(f"{command[-1]} ended with {ended.returncode} and no document: {said}")
+        try:
+            return json.loads(output.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise HarnessFault(f"{command[-1]} wrote no JSON: {error}") from None
 
 
 def unexpected(record: dict[str, Any], lines: list[expected.Line]) -> bool:
     """A failure that is not a known one, as ci/matrix judges it."""
     return bool(judge({"machine": {"name": ""}, "tests": [record]}, lines, whole=False).violations)
+
+
+# What ends a soak before its time: what it has found by then is told all the same.
+_endings = (HarnessFault, OSError, KeyboardInterrupt)
+
+
+def _why(problem: BaseException) -> str:
+    return str(problem) or "interrupted"
 
 
 def soak(machine: Machine, binary: Path, duration_s: float, globs: list[str], seed: int) -> dict[str, Any]:
@@ -67,7 +81,13 @@ def soak(machine: Machine, binary: Path, duration_s: float, globs: list[str], se
         if figures["passes"]:
             # Passes of a few minutes at most: each has another seed, and one that is broken off costs no more than that.
             budget_s = max(_least_s, min(1.0, left / machine.time_scale / len(names)))
-        document = one_pass(command, names, budget_s, seed + figures["passes"], machine.time_scale)
+        try:
+            document = one_pass(command, names, budget_s, seed + figures["passes"], machine.time_scale)
+        except _endings as problem:
+            if not figures["passes"]:
+                raise
+            figures["broken_off"] = _why(problem)
+            break
         records = document["tests"]
         if not figures["passes"]:
             records = [r for r in records if r["status"] != "skip"]
@@ -102,20 +122,33 @@ def _names(command: list[str], globs: list[str]) -> list[str]:
     return [test["name"] for test in json.loads(ended.stdout)]
 
 
-def stable(machine: Machine, binary: Path, repetitions: int, globs: list[str], budget_s: float) -> tuple[list[str], int]:
-    """The tests whose status differs between repetitions, a line each, and how many tests there were."""
+def stable(
+    machine: Machine, binary: Path, repetitions: int, globs: list[str], budget_s: float
+) -> tuple[list[str], int, int, str | None]:
+    """The tests whose status differs between repetitions, a line each; how many tests and repetitions there were, and why
+    those are not all."""
     command = machine.command(str(binary))
     names = _names(command, globs)
     came: dict[str, Counter[str]] = defaultdict(Counter)
+    made, why = 0, None
     for seed in range(1, repetitions + 1):
-        for record in one_pass(command, names, budget_s, seed, machine.time_scale)["tests"]:
-            came[record["name"]][record["status"]] += 1
+        try:
+            records = one_pass(command, names, budget_s, seed, machine.time_scale)["tests"]
+        except _endings as problem:
+            if made < 2:
+                raise
+            why = _why(problem)
+            break
+        made = seed
+        status = {record["name"]: record["status"] for record in records}
+        for name in names:
+            came[name][status.get(name, "no record")] += 1
         print(f"repetition {seed} of {repetitions}", file=sys.stderr)
     differ = {name: counts for name, counts in came.items() if len(counts) > 1}
     shown = [name for name, counts in differ.items() if set(counts) == _shown]
     lines = [f"{name}: {', '.join(f'{k} {v}' for k, v in counts.items())}" for name, counts in differ.items()]
     print(f"{len(shown)} tests show now and then what is not forbidden", file=sys.stderr)
-    return [line for line in lines if line.split(": ")[0] not in shown], len(names)
+    return [line for line in lines if line.split(": ")[0] not in shown], len(names), made, why
 
 
 def _parser(name: str) -> argparse.ArgumentParser:
@@ -135,7 +168,9 @@ def _run(name: str, arguments: list[str]) -> int:
         parser.add_argument("repetitions", nargs="?", type=int, default=30, metavar="REPETITIONS")
         parser.add_argument("--budget", default=0.04, type=float, metavar="SECONDS", help="a test")
     parser.add_argument("globs", nargs="*", metavar="GLOB")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
+    if name == "stable" and options.repetitions < 2:
+        raise UsageFault(f"{options.repetitions} repetitions; accepted: 2 or more")
     machine = read_machine(tree.machines / f"{options.machine}.toml")
     absent = machine.absent()
     if absent:
@@ -143,20 +178,26 @@ def _run(name: str, arguments: list[str]) -> int:
         return fault.nothing_to_run
     binary = options.binary or campaign.binary_of(machine)
     if name == "stable":
-        lines, tests = stable(machine, binary, options.repetitions, options.globs, options.budget)
+        lines, tests, made, why = stable(machine, binary, options.repetitions, options.globs, options.budget)
         for line in lines:
             print(line)
-        print(f"{tests} tests, {options.repetitions} repetitions: {len(lines)} came out differently")
-        return fault.violations if lines else fault.conformant
+        print(f"{tests} tests, {made} repetitions: {len(lines)} came out differently")
+        if why is not None:
+            print(f"ci/stable: {why}", file=sys.stderr)
+        return fault.violations if lines else fault.conformant if why is None else fault.harness_failed
+    if options.append:
+        options.append.open("a", encoding="utf-8").close()  # said now, not after hours
     figures = soak(machine, binary, seconds(options.duration), options.globs, options.seed)
     line = json.dumps(figures)
-    print(line)
+    print(line, flush=True)
+    if "broken_off" in figures:
+        print(f"ci/soak: {figures['broken_off']}", file=sys.stderr)
     if options.append:
         with options.append.open("a", encoding="utf-8") as out:
             out.write(line + "\n")
     if figures["alarms"]:
         return fault.violations
-    return fault.harness_failed if figures["void"] else fault.conformant
+    return fault.harness_failed if figures["void"] or "broken_off" in figures else fault.conformant
 
 
 def main(name: str) -> int:

@@ -3,12 +3,16 @@
 
 import json
 import stat
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from cmodx_ci import expected, fault, soak, tree
 from cmodx_ci.fault import UsageFault
 from cmodx_ci.machines import read_machine
+
+from test_faults import state, until
 
 witness = {"witness": "stale", "verdict": "forbidden", "basis": "arch-text", "source": "a manual", "k": 0, "n": 1000}
 listed = [
@@ -77,8 +81,60 @@ def test_what_no_line_says_of_a_test_is_an_alarm():
 
 
 def test_another_status_is_told_unless_chance_has_a_part(binary):
-    lines, tests = soak.stable(native, binary, 3, [], 0.04)
-    assert (lines, tests) == (["A: pass 2, fail 1"], 5)
+    assert soak.stable(native, binary, 3, [], 0.04) == (["A: pass 2, fail 1"], 5, 3, None)
+
+
+def ends_at(binary, number):
+    """From a seed on it writes nothing."""
+    text = binary.read_text()
+    binary.write_text(text.replace("status = ", f"if seed >= {number}: sys.exit('no room')\nstatus = ", 1))
+
+
+def test_what_was_found_before_a_soak_broke_off_is_told(binary, tmp_path, monkeypatch, capsys):
+    ends_at(binary, 5)
+    figures = tmp_path / "figures"
+    argv = ["soak", "20s", "A", "--seed", "2", "C", "--append", str(figures), "--binary", str(binary)]
+    monkeypatch.setattr("sys.argv", argv)
+    assert soak.main("soak") == fault.violations  # the alarms, which are sure
+    told = json.loads(figures.read_text())
+    assert (told["passes"], told["alarms"]) == (3, {"fail A: ": 2}) and "no room" in told["broken_off"]
+    assert capsys.readouterr().err.endswith("no document: no room\n")
+    monkeypatch.setattr("sys.argv", ["soak", "20s", "--seed", "3", "--binary", str(binary)])
+    ends_at(binary, 4)
+    monkeypatch.setattr(expected, "lines_of", lambda name: [])
+    assert soak.main("soak") == fault.harness_failed  # no alarm, and yet it did not last
+
+
+def test_what_differed_before_a_repetition_failed_is_told(binary, capsys, monkeypatch):
+    ends_at(binary, 4)
+    monkeypatch.setattr("sys.argv", ["stable", "9", "--budget", "0.04", "A", "C", "--binary", str(binary)])
+    assert soak.main("stable") == fault.violations
+    said = capsys.readouterr()
+    assert "5 tests, 3 repetitions: 1 came out differently" in said.out and said.err.endswith("no room\n")
+
+
+@pytest.mark.parametrize("repetitions", ["1", "0", "-1"])
+def test_one_run_differs_from_nothing(binary, capsys, monkeypatch, repetitions):
+    monkeypatch.setattr("sys.argv", ["stable", "--binary", str(binary), "--", repetitions])
+    assert soak.main("stable") == fault.usage
+    assert "accepted: 2 or more" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_added_is_said_at_once(binary, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["soak", "0.2s", "--append", "/no/such/file", "--binary", str(binary)])
+    assert soak.main("soak") == fault.harness_failed
+    assert capsys.readouterr().err == "ci/soak: /no/such/file: No such file or directory\n"
+
+
+def test_kill_9_leaves_nothing_that_runs(binary, tmp_path):
+    marker = f"{tmp_path}/runs"
+    text = binary.read_text().replace("seed = ", f"open({marker!r}, 'w').write(str(os.getpid())); time.sleep(60)\nseed = ", 1)
+    binary.write_text(text.replace("import json, sys", "import json, os, sys, time"))
+    run = subprocess.Popen([str(tree.root / "ci" / "soak"), "60s", "--binary", str(binary)])
+    until(lambda: Path(marker).exists() and Path(marker).read_text())
+    run.kill()
+    run.wait()
+    until(lambda: state(Path(marker).read_text()) in ("gone", "Z"), 5)
 
 
 @pytest.mark.parametrize("text", ["", "5", "-1s", "0s", "nans", "1d", "31h5", "9999h"])
