@@ -36,6 +36,12 @@ bool has_begun(const test_case& t, const trial_result& r) {
     return r.batches != 0 && (asks_the_kernel(t) ? r.counts.rounds : r.counts.writes) != 0;
 }
 
+// Executions that could have shown it: where generations cannot be told apart, only what is none of them.
+std::uint64_t chances(witness of, const tally& counts) {
+    if (of == witness::torn || of == witness::fault) return counts.rounds;
+    return counts.rounds - counts.count[static_cast<std::size_t>(outcome::ambiguous)];
+}
+
 // Why a run without one forbidden witness proves nothing; empty when it does prove something.
 std::string vacuity(const test_case& t, const trial_result& r) {
     if (r.counts.rounds == 0) return "vacuous: the site was never run";
@@ -95,7 +101,8 @@ judged judge_trial(const test_case& t, const std::vector<ruled_witness>& rulings
     judged j;
     const counted_witness* worst = nullptr;
     for (const ruled_witness& ruled : rulings) {
-        counted_witness w = {.ruled = ruled, .k = r.counts.seen(ruled.what), .n = r.counts.rounds, .upper95 = {}};
+        counted_witness w = {
+            .ruled = ruled, .k = r.counts.seen(ruled.what), .n = chances(ruled.what, r.counts), .upper95 = {}};
         if (ruled.what == witness::never_new && r.counts.settled != 0) w.n = r.counts.settled;
         if (w.k == 0) {
             if (ruled.what == witness::stale) w.n = r.counts.fresh;

@@ -106,5 +106,14 @@ TEST(judge, nothing_is_held_against_a_protocol_whose_call_failed) {
     EXPECT_EQ(without_a_step.is(), status::error);
 }
 
+TEST(judge, rounds_that_cannot_be_told_apart_are_no_chances) {
+    judged_run some("MP.RF+imm+same+po+ctrl-iret", 1);
+    some.r.counts.count[static_cast<std::size_t>(outcome::ambiguous)] = 900;
+    for (const counted_witness& w : judge_trial(some.t, rule(some.t, {}), some.r).witnesses) {
+        const bool is_no_generation = w.ruled.what == witness::torn || w.ruled.what == witness::fault;
+        EXPECT_EQ(w.n, is_no_generation ? 1000u : 100u) << static_cast<int>(w.ruled.what);
+    }
+}
+
 }  // namespace
 }  // namespace cmodx

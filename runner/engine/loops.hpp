@@ -111,7 +111,7 @@ void executor_loop(worker& w) {
         l.moved |= value != l.last_value;
         l.see(value, flag, code);
         if (fresh) {
-            if (!w.tainted) ++w.counts.fresh;
+            if (!w.tainted && what != outcome::ambiguous) ++w.counts.fresh;
             w.waited = 0;
         }
         w.tainted = false;

@@ -72,9 +72,9 @@ void conclude(worker& w) {
     const batch& b = *w.in;
     bool faulted = false;
     bool late = false;
-    bool lagged = false;
+    bool doubtful = false;
     for (unsigned i = 0; i < threads; ++i) {
-        lagged |= b.members[i].lanes[b.turn].lagged;
+        doubtful |= b.members[i].lanes[b.turn].doubtful;
         faulted |= b.members[i].faulted;
         late |= b.members[i].late;
         b.members[i].faulted = false;
@@ -83,12 +83,11 @@ void conclude(worker& w) {
     const std::uint32_t round = b.instances[b.turn].round;
     const meeting_view view(b, code_writers<S>, round);
     outcome what = S::classify(view);
-    // Who ran code of long ago may run code so old that its generation has come round.
-    if (lagged && what != outcome_of(witness::torn)) what = outcome::ambiguous;
+    if (doubtful && what != outcome_of(witness::torn)) what = outcome::ambiguous;
     ++w.counts.count[static_cast<std::size_t>(what)];
     ++w.counts.rounds;
     ++w.counts.writes;
-    if (!late) ++w.counts.fresh;
+    if (!late && what != outcome::ambiguous) ++w.counts.fresh;
     lane& l = b.members[threads - 1].lanes[b.turn];
     const std::uint32_t value = l.observed(traits<S>::first_fetch);
     if (value != l.last_value) ++w.counts.transitions;
@@ -98,15 +97,20 @@ void conclude(worker& w) {
 }
 
 // Says whether the thread's first fetch was of code of the round or of the one before, and notes it for the next round.
-// A machine that owes a thread no news may show it ever older code, in the end so old that it looks new.
+// A machine that owes a thread no news may show it ever older code, in the end so old that its generation has come
+// round and it looks new. What looks old is old.
 template <class S>
 bool note_age(const worker& w, lane& l, std::uint32_t round) {
     const std::uint32_t value = l.observed(static_cast<std::size_t>(std::countr_zero(w.fetches)));
     const std::uint32_t last = meeting_view::generation_of_round(round, code_writers<S> - 1, code_writers<S>);
+    bool looks_new = false;
     bool recent = false;
-    for (std::uint32_t back = 0; back < 2 * code_writers<S>; ++back)
-        recent |= value == w.in->tokens[(last - back) & 0xff];
-    l.lagged = l.lags;
+    for (std::uint32_t back = 0; back < 2 * code_writers<S>; ++back) {
+        if (value != w.in->tokens[(last - back) & 0xff]) continue;
+        recent = true;
+        looks_new |= back < code_writers<S>;
+    }
+    l.doubtful = l.lags && looks_new;
     l.lags = !recent;
     return recent;
 }

@@ -90,7 +90,7 @@ struct lane {
     std::uint32_t asked = 0;            // rounds that the stub was last allowed
     std::uint32_t more = 0;             // exclusive: rounds before this generation is acknowledged
     bool lags = false;                  // made together: the last round ran older code than that of the round before it
-    bool lagged = false;                // so did the one before
+    bool doubtful = false;              // it looks new, and the one before ran such code
     std::uint32_t idle = 0;             // calls of the stub in a row in which a modification did not arrive
 
     void see(std::uint32_t value, std::uint32_t flag, std::uint32_t code) {
