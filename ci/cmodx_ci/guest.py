@@ -235,7 +235,7 @@ def run(
             channel = Channel(work / "channel", sink, earlier, machine.bare)
             ended = process.run(argv, work / "log", lambda: channel.stalled(machine.guest.start_s))
             channel.read()
-        if kept is not None:
+        if kept is not None and (work / "console").exists():
             kept.write_bytes((work / "console").read_bytes())
         if channel.first_s is not None:
             print(f"{machine.name}: first result after {channel.first_s:.1f} s", file=sys.stderr)

@@ -39,12 +39,13 @@ def _one_line(error: Exception) -> str:
 
 
 def _names(drivers: Any) -> set[str]:
-    """Names of drivers; labgrid takes a table, or a list of tables and texts."""
-    if isinstance(drivers, dict):
-        return set(drivers)
+    """Names of drivers; labgrid takes a table, or a list of tables and texts. Of what else there may be, it complains."""
     names: set[str] = set()
-    for entry in drivers or []:
-        names |= {str(entry.get("cls"))} if isinstance(entry, dict) and "cls" in entry else set(entry or ())
+    for entry in drivers if isinstance(drivers, list) else [drivers]:
+        if isinstance(entry, dict):
+            names |= {str(entry["cls"])} if "cls" in entry and entry is not drivers else set(map(str, entry))
+        elif isinstance(entry, str):
+            names.add(entry)
     return names
 
 
@@ -54,7 +55,7 @@ def _machine(path: Path, name: str, target: Any) -> Machine:
         raise UsageFault(f"{where}: accepted is a table, with a name of letters, digits and . _ + -")
     features = target.get("features", [])
     features = [features] if isinstance(features, str) else features
-    named = [a for a in tree.architectures if a in features]
+    named = [a for a in tree.architectures if isinstance(features, list) and a in features]
     if len(named) != 1:
         raise UsageFault(f"{where}: key 'features' is {features!r}; accepted: one of {', '.join(tree.architectures)}")
     drivers = _names(target.get("drivers"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import fault, scratch, tree
+from . import fault, process, scratch, tree
 from .entry import Parser, guarded
 from .fault import HarnessFault, UsageFault
 
@@ -61,7 +61,7 @@ def _copy(root: Path) -> None:
 
 def _run(argv: list[str], root: Path) -> subprocess.CompletedProcess:
     return subprocess.run(
-        argv, cwd=root, capture_output=True, text=True, timeout=_limit_s, check=False, stdin=subprocess.DEVNULL
+        process.bound(argv), cwd=root, capture_output=True, text=True, timeout=_limit_s, check=False, stdin=subprocess.DEVNULL
     )
 
 
@@ -87,31 +87,40 @@ def _noticed(mutant: Mutant, root: Path) -> bool:
         return True
 
 
-def try_mutants(mutants: list[Mutant], root: Path) -> int:
-    """How many the tests did not notice."""
-    _copy(root)
-    survivors = 0
-    for mutant in mutants:
-        text = mutated(mutant, root)
+def _killed(mutant: Mutant, root: Path) -> bool:
+    text = mutated(mutant, root)
+    _build(mutant.target(), root)
+    sound = _run(mutant.command(root), root)
+    if sound.returncode != 0:
+        raise HarnessFault(f"the tests fail without it: {(sound.stdout + sound.stderr)[-600:]}")
+    path = root / mutant.file
+    original = path.read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+    try:
         _build(mutant.target(), root)
-        sound = _run(mutant.command(root), root)
-        if sound.returncode != 0:
-            raise HarnessFault(f"'{mutant.name}': the tests fail without it: {(sound.stdout + sound.stderr)[-600:]}")
-        path = root / mutant.file
-        original = path.read_text(encoding="utf-8")
-        path.write_text(text, encoding="utf-8")
-        try:
-            _build(mutant.target(), root)
-            killed = _noticed(mutant, root)
-        except _Refused:
-            killed = True
-        finally:
-            path.write_text(original, encoding="utf-8")
+        return _noticed(mutant, root)
+    except _Refused:
+        return True
+    finally:
+        path.write_text(original, encoding="utf-8")
         _build(mutant.target(), root)  # what others test is sound
+
+
+def try_mutants(mutants: list[Mutant], root: Path) -> int:
+    """The exit code. A mutant that cannot be tried hides none of the others."""
+    _copy(root)
+    survivors = untried = 0
+    for mutant in mutants:
+        try:
+            killed = _killed(mutant, root)
+        except (HarnessFault, subprocess.SubprocessError) as problem:
+            untried += 1
+            print(f"NOT TRIED {mutant.name}: {problem}", flush=True)
+            continue
         survivors += not killed
         print(f"{'killed' if killed else 'SURVIVES':<10}{mutant.name}", flush=True)
-    print(f"{len(mutants)} mutants, {survivors} survive")
-    return survivors
+    print(f"{len(mutants)} mutants, {survivors} survive" + f", {untried} not tried" * (untried > 0))
+    return fault.violations if survivors else fault.harness_failed if untried else fault.conformant
 
 
 def run(arguments: list[str]) -> int:
@@ -122,7 +131,7 @@ def run(arguments: list[str]) -> int:
     if not mutants:
         raise UsageFault(f"no mutant is called so; there are: {', '.join(m.name for m in read_mutants())}")
     with scratch.folder("mutants") as folder:
-        return fault.violations if try_mutants(mutants, folder) else fault.conformant
+        return try_mutants(mutants, folder)
 
 
 def main() -> int:

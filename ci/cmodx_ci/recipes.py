@@ -23,6 +23,7 @@ _checkout = """\
 _trials = {
     "mutants": ("user", "ci/mutants"),
     "fuzz": ("user", "ci/fuzz 60"),
+    "readers": ("labgrid", "ci/fuzz 60 --readers"),
     "lint": ("user", "ci/lint"),
     "sanitize": ("user", "ci/sanitize"),
     "reproducible": ("user", "ci/reproducible"),

@@ -3,10 +3,12 @@
 is a default one, each of which has to come to its one right end, on bare machines those that want no operating system; in
 guests of the newest QEMU also while the clock jumps, while CPUs come and go, and with system calls denied."""
 
+import functools
 import json
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,12 +60,12 @@ troubles = {
 
 
 def _report(name: str, what: str, good: bool, said: str) -> bool:
-    print(f"{name:<28}{what:<32}{'right' if good else 'WRONG'}  {said}", flush=True)
+    print(f"{name:<33} {what:<32}{'right' if good else 'WRONG'}  {said}", flush=True)
     return good
 
 
 def _ended(argv: list[str]) -> subprocess.CompletedProcess:
-    return subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=_limit_s, check=False)
+    return subprocess.run(process.bound(argv), capture_output=True, text=True, errors="replace", timeout=_limit_s, check=False)
 
 
 def _listed(architecture: str, bare: bool = False) -> dict[str, dict[str, Any]]:
@@ -157,6 +159,14 @@ def trouble(machine: Machine, makes: Trouble, work: Path) -> bool:
     return _judged(machine.name, makes.name, document, said + faults(machine, makes, code, document, console))
 
 
+def _tried(name: str, what: str, tries: Callable[[], bool]) -> bool:
+    """One that hangs, or that writes no document, hides none of the others."""
+    try:
+        return tries()
+    except (fault.HarnessFault, subprocess.SubprocessError) as problem:
+        return _report(name, what, False, " ".join(str(problem).split()))
+
+
 def run(arguments: list[str]) -> int:
     parser = Parser("ci/selftests", __doc__)
     parser.add_argument("globs", nargs="*", metavar="MACHINE-GLOB")
@@ -168,13 +178,13 @@ def run(arguments: list[str]) -> int:
     good, some = True, False
     for machine in machines:
         if (absent := machine.absent()) is not None:
-            print(f"{machine.name:<28}absent: {absent}", flush=True)
+            print(f"{machine.name:<33} absent: {absent}", flush=True)
             continue
         some = True
-        good &= selftests(machine)
+        good &= _tried(machine.name, "self-tests", functools.partial(selftests, machine))
         for makes in troubles.get(machine.name, ()):
             with scratch.folder("trouble") as folder:
-                good &= trouble(machine, makes, folder)
+                good &= _tried(machine.name, makes.name, functools.partial(trouble, machine, makes, folder))
     if not some:
         return fault.nothing_to_run
     return fault.conformant if good else fault.violations

@@ -51,7 +51,7 @@ def test_the_same_tests_run_on_the_bare_machine(machine, tmp_path):
 @pytest.mark.parametrize("machine", machines.select(["qemu-bare-10-riscv64-single"]), ids=lambda m: m.name)
 def test_what_misbehaves_comes_to_its_right_end(machine, capsys):
     if not tree.binary("native").exists():
-        pytest.skip("no native build, which knows what is right")
+        pytest.skip("not set up: no native build, which knows what is right")
     assert selftests.selftests(machine), capsys.readouterr().out
 
 

@@ -5,14 +5,14 @@ import importlib.util
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cmodx_ci import errata, expected, labgrid_source, tree
 from cmodx_ci.fault import UsageFault
 
 needs_labgrid = pytest.mark.skipif(
-    importlib.util.find_spec("labgrid") is None, reason="labgrid is not installed: ci/setup labgrid"
+    importlib.util.find_spec("labgrid") is None, reason="not set up: ci/setup labgrid"
 )
 
 texts = st.text(st.characters(blacklist_categories=("Cs",)), max_size=12)
@@ -122,6 +122,9 @@ target = {"features": ["aarch64"], "resources": {}, "drivers": {"SSHDriver": {}}
 
 
 @needs_labgrid
+@example(b"targets: {a: {features: [arm32], drivers: true}}")
+@example(b"targets: {a: {features: [arm32], drivers: [[[]], 7]}}")
+@example(b"targets: {a: {features: 7}}")
 @given(
     st.dictionaries(st.sampled_from(["board", "a/b", "x y", "7"]) | texts, mostly(target, sorted(target)) | values, max_size=3)
     .map(lambda made: f"targets: {written_yaml(made)}\n".encode())

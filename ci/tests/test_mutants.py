@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from cmodx_ci import mutants, tree
+from cmodx_ci import fault, mutants, tree
 from cmodx_ci.fault import HarnessFault
 
 
@@ -23,14 +23,14 @@ def test_a_bug_without_a_place_is_told(tmp_path):
         mutants.mutated(mutants.Mutant(name="m", file="file", old="twice", new=""), tmp_path)
 
 
-@pytest.mark.parametrize(("word", "survive"), [("right", 0), ("file", 1)])
-def test_a_survivor_is_told(tmp_path, monkeypatch, capsys, word, survive):
+@pytest.mark.parametrize(("word", "code"), [("right", fault.conformant), ("file", fault.violations)])
+def test_a_survivor_is_told(tmp_path, monkeypatch, capsys, word, code):
     mutant = mutants.Mutant(name="a bug", file="file", old="right", new="wrong")
     monkeypatch.setattr(mutants, "_copy", lambda root: (root / "file").write_text("a right file", encoding="utf-8"))
     monkeypatch.setattr(mutants, "_build", lambda target, root: shutil.copy(root / "file", root / "built"))
     monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["grep", "-q", word, str(root / "built")])
-    assert mutants.try_mutants([mutant], tmp_path) == survive
-    assert ("SURVIVES" in capsys.readouterr().out) == bool(survive)
+    assert mutants.try_mutants([mutant], tmp_path) == code
+    assert ("SURVIVES" in capsys.readouterr().out) == (code == fault.violations)
     for left in ("file", "built"):  # what comes next is tried on a sound tree
         assert (tmp_path / left).read_text(encoding="utf-8") == "a right file"
 
@@ -41,13 +41,16 @@ def test_a_bug_that_makes_tests_hang_is_noticed(tmp_path, monkeypatch, capsys):
     hangs = "grep -q right file || exec sleep 60"
     monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["sh", "-c", hangs])
     monkeypatch.setattr(mutants, "_limit_s", 2)
-    assert mutants.try_mutants([mutant], tmp_path) == 0
+    assert mutants.try_mutants([mutant], tmp_path) == fault.conformant
     assert "killed" in capsys.readouterr().out
 
 
-def test_tests_that_fail_anyway_prove_nothing(tmp_path, monkeypatch):
-    mutant = mutants.Mutant(name="a bug", file="file", old="right", new="wrong")
+def test_tests_that_fail_anyway_prove_nothing_and_hide_nothing(tmp_path, monkeypatch, capsys):
+    broken, survives = (mutants.Mutant(name=name, file="file", old="right", new="wrong") for name in ("broken", "survives"))
     monkeypatch.setattr(mutants, "_copy", lambda root: (root / "file").write_text("a right file", encoding="utf-8"))
-    monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["false"])
-    with pytest.raises(HarnessFault, match="fail without it"):
-        mutants.try_mutants([mutant], tmp_path)
+    monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["false" if self.name == "broken" else "true"])
+    assert mutants.try_mutants([broken], tmp_path) == fault.harness_failed
+    assert "NOT TRIED broken: the tests fail without it" in capsys.readouterr().out
+    assert mutants.try_mutants([broken, survives], tmp_path) == fault.violations
+    said = capsys.readouterr().out
+    assert "SURVIVES  survives" in said and said.endswith("2 mutants, 1 survive, 1 not tried\n")

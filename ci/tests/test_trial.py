@@ -3,7 +3,9 @@
 on demand."""
 
 import json
+import os
 import subprocess
+import time
 
 import pytest
 from hypothesis import given
@@ -73,6 +75,58 @@ def test_a_fuzzer_that_runs_nothing_is_a_fault(tmp_path, monkeypatch):
     monkeypatch.setattr(fuzz, "_program", program)
     with pytest.raises(fault.HarnessFault, match="nothing was executed"):
         fuzz.fuzz("names", 1, False)
+
+
+def test_what_cannot_be_tried_hides_nothing(capsys):
+    def held(name):
+        if name == "hangs":
+            raise subprocess.TimeoutExpired(["a"], 3)
+        return name != "bad", f"{name}: BROKEN" if name == "bad" else name
+
+    assert fuzz.each(["good"], held) == fault.conformant
+    assert fuzz.each(["hangs", "good"], held) == fault.harness_failed
+    assert fuzz.each(["hangs", "bad", "good"], held) == fault.violations
+    assert capsys.readouterr().out.splitlines()[-3:][1:] == ["bad: BROKEN", "good"]
+
+
+def test_who_interrupts_it_does_not_want_the_others_to_begin(monkeypatch):
+    begun = []
+
+    def held(name):
+        begun.append(name)
+        time.sleep(0.2)
+        if name == "0":
+            raise KeyboardInterrupt
+        return True, name
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+    with pytest.raises(KeyboardInterrupt):
+        fuzz.each([str(n) for n in range(9)], held)
+    assert len(begun) <= 2
+
+
+def test_a_property_is_held_to_other_examples_until_the_time_is_over(tmp_path):
+    (tmp_path / "test_some.py").write_text("""
+import os
+from hypothesis import given, settings, strategies as st
+settings.register_profile("many", max_examples=int(os.environ.get("CMODX_EXAMPLES", 1)), database=None)
+settings.load_profile("many")
+@given(st.integers(0, 20000))
+def test_rare(n): assert n != 7
+@given(st.integers())
+def test_sound(n): assert isinstance(n, int)
+def test_plain(): pass
+""")
+    assert fuzz.properties(tmp_path) == ["test_some.py::test_rare", "test_some.py::test_sound"]
+    held, said = fuzz.hold("test_some.py::test_sound", 0.1, tmp_path)
+    assert held and " held: 1 times" in said
+    held, said = fuzz.hold("test_some.py::test_rare", 60, tmp_path)
+    assert not held and "Falsifying example" in said
+    with pytest.raises(fault.HarnessFault, match="was not tried"):
+        fuzz.hold("test_some.py::test_none", 1, tmp_path)
+    (tmp_path / "test_some.py").write_text("import none_such")
+    with pytest.raises(fault.HarnessFault, match="none_such"):
+        fuzz.properties(tmp_path)
 
 
 native = machines.read_machine(tree.machines / "native.toml")
@@ -147,6 +201,21 @@ def test_a_clock_has_to_jump_both_ways(monkeypatch):
     ahead, back = "trouble: the clock jumped by 1999999000 s\n[1/9]", "trouble: the clock jumped by -1999999000 s\n[2/9]"
     assert in_trouble((ahead + back) * 2, [], what="clock") == ""
     assert "sign 2 of 4" in in_trouble(ahead * 4, [], what="clock") and "sign 1 of 4" in in_trouble(back * 4, [], what="clock")
+
+
+def test_a_machine_that_hangs_hides_no_other(monkeypatch, capsys):
+    def selftests_of(machine):
+        if machine.name == "native":
+            raise subprocess.TimeoutExpired(["a"], 3)
+        return selftests._report(machine.name, "self-tests", True, "1 pass")
+
+    monkeypatch.setattr(selftests, "selftests", selftests_of)
+    monkeypatch.setattr(machines.Machine, "absent", lambda self: None)
+    monkeypatch.setattr(selftests, "troubles", {})
+    assert selftests.run(["--no-build", "native", "qemu-user-10-aarch64"]) == fault.violations
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split()[:3] == ["native", "self-tests", "WRONG"] and "timed out" in first
+    assert second.split() == ["qemu-user-10-aarch64", "self-tests", "right", "1", "pass"]
 
 
 def test_trouble_is_made_for_machines_that_there_are():
