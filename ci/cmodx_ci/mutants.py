@@ -2,7 +2,11 @@
 """ci/mutants [GLOB…]: the tests on trial. Puts known bugs back into a copy of the tree, one at a time (ci/mutants.toml),
 and the tests that should notice have to fail; on the tree as it is they have to pass."""
 
+import contextlib
+import os
+import signal
 import subprocess
+import tempfile
 import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -60,9 +64,21 @@ def _copy(root: Path) -> None:
 
 
 def _run(argv: list[str], root: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        process.bound(argv), cwd=root, capture_output=True, text=True, timeout=_limit_s, check=False, stdin=subprocess.DEVNULL
-    )
+    """Nothing is left of it: some bugs let go on what a test has started, and it may hold the output open, too."""
+    mark = f"CMODX_MUTANTS={root}"
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        try:
+            code = subprocess.run(
+                ["env", mark, *process.bound(argv)],
+                cwd=root, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, timeout=_limit_s, check=False,
+            ).returncode  # fmt: skip
+        finally:
+            while left := list(process.marked(mark)):
+                for one in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(one, signal.SIGKILL)
+        said.seek(0)
+        return subprocess.CompletedProcess(argv, code, said.read())
 
 
 class _Refused(HarnessFault):
@@ -76,7 +92,7 @@ def _build(target: str, root: Path) -> None:
         ended = _run(argv, root)
         if ended.returncode != 0:
             refused = "error: static assertion failed" in ended.stdout
-            raise (_Refused if refused else HarnessFault)(f"{' '.join(argv)}: {ended.stdout[-600:]}{ended.stderr[-300:]}")
+            raise (_Refused if refused else HarnessFault)(f"{' '.join(argv)}: {ended.stdout[-900:]}")
 
 
 def _noticed(mutant: Mutant, root: Path) -> bool:
@@ -92,7 +108,7 @@ def _killed(mutant: Mutant, root: Path) -> bool:
     _build(mutant.target(), root)
     sound = _run(mutant.command(root), root)
     if sound.returncode != 0:
-        raise HarnessFault(f"the tests fail without it: {(sound.stdout + sound.stderr)[-600:]}")
+        raise HarnessFault(f"the tests fail without it: {sound.stdout[-600:]}")
     path = root / mutant.file
     original = path.read_text(encoding="utf-8")
     path.write_text(text, encoding="utf-8")

@@ -9,6 +9,8 @@ import pytest
 from cmodx_ci import fault, mutants, tree
 from cmodx_ci.fault import HarnessFault
 
+from test_faults import state, until
+
 
 @pytest.mark.parametrize("mutant", mutants.read_mutants(), ids=lambda m: m.name)
 def test_a_bug_has_its_place(mutant):
@@ -43,6 +45,21 @@ def test_a_bug_that_makes_tests_hang_is_noticed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(mutants, "_limit_s", 2)
     assert mutants.try_mutants([mutant], tmp_path) == fault.conformant
     assert "killed" in capsys.readouterr().out
+
+
+def test_nothing_is_left_of_a_bug_that_lets_go_on_what_a_test_has_started(tmp_path, monkeypatch, capsys):
+    """And who holds the output open does not make it a hang, which would be noticed."""
+    mutant = mutants.Mutant(name="a bug", file="file", old="right", new="wrong")
+    monkeypatch.setattr(mutants, "_copy", lambda root: (root / "file").write_text("a right file", encoding="utf-8"))
+    leaves = f"setsid sleep 100 & echo $! >>{tmp_path}/left"
+    monkeypatch.setattr(mutants.Mutant, "command", lambda self, root: ["sh", "-c", leaves])
+    monkeypatch.setattr(mutants, "_limit_s", 5)
+    assert mutants.try_mutants([mutant], tmp_path) == fault.violations
+    assert "SURVIVES" in capsys.readouterr().out
+    left = (tmp_path / "left").read_text().split()
+    assert len(left) == 2
+    for one in left:
+        until(lambda one=one: state(one) in ("gone", "Z"), 5)
 
 
 def test_tests_that_fail_anyway_prove_nothing_and_hide_nothing(tmp_path, monkeypatch, capsys):
