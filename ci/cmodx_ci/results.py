@@ -8,6 +8,7 @@ from typing import Any
 
 from . import output, tree
 from .fault import HarnessFault
+from .fields import is_number
 
 Document = dict[str, Any]
 Record = dict[str, Any]
@@ -47,6 +48,11 @@ def write(path: Path, document: Document) -> None:
         file.write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
+def is_record(value: Any) -> bool:
+    """As far as tools go by it before the schema is asked."""
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) and value[key] for key in ("name", "status"))
+
+
 def salvage(lines_path: Path) -> Document | None:
     """The document of a run that was cut short, from its JSON Lines; None if it has not even a header."""
     try:
@@ -56,14 +62,18 @@ def salvage(lines_path: Path) -> Document | None:
     whole = []
     for line in lines:
         try:
-            whole.append(json.loads(line))
-        except ValueError:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
             break  # the line in flight when the run ended
+        if whole and not is_record(value):
+            break
+        whole.append(value)
     if not whole or not isinstance(whole[0], dict) or not isinstance(whole[0].get("header"), dict):
         return None
     document = dict(whole[0]["header"])
     document["tests"] = whole[1:]
-    document.setdefault("duration_s", sum(record.get("duration_s", 0) for record in whole[1:]))
+    if not is_number(document.get("duration_s")):
+        document["duration_s"] = sum(took for record in whole[1:] if is_number(took := record.get("duration_s")))
     document["complete"] = False
     return document
 

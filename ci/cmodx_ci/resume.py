@@ -9,15 +9,26 @@ from typing import Any
 
 from . import output, results, tree
 from .fault import UsageFault
+from .fields import is_text, is_texts
 
 _order_name = ".order.json"
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_accepts = {
+    "machines": is_texts, "test": is_texts, "subject": is_texts, "budget": is_text, "shards": _is_count, "seed": _is_count,
+    "labgrid": lambda value: value is None or is_text(value),
+}  # fmt: skip
 
 
 def _digest(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero in it
         return None
 
 
@@ -41,8 +52,10 @@ def read_order(folder: Path) -> dict[str, Any]:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         order, binaries = dict(kept["order"]), dict(kept["binaries"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageFault(f"{path}: no order of a run: {error!r}") from None
+    if wrong := [name for name, value in order.items() if name not in _accepts or not _accepts[name](value)]:
+        raise UsageFault(f"{path}: no order of a run: {wrong[0]!r} is {order[wrong[0]]!r}")
     for name, digest in binaries.items():
         if digest is not None and digest != _digest(tree.build / name):
             raise UsageFault(f"--resume {folder.name}: {tree.build / name} has changed since; accepted is a new run")
@@ -53,11 +66,11 @@ def _results_in(path: Path) -> results.Document | None:
     """The results in a document or in JSON Lines; those that were never there count as none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else results.salvage(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(document, dict) or "tests" not in document:
+    if not isinstance(document, dict) or not isinstance(document.get("tests"), list):
         return None
-    return document | {"tests": [record for record in document["tests"] if record["status"] != "missing"]}
+    return document | {"tests": [r for r in document["tests"] if results.is_record(r) and r["status"] != "missing"]}
 
 
 def so_far(work: Path, kept: Path) -> Path | None:

@@ -2,13 +2,14 @@
 """Whatever stands in a file, its reader ends with what the file says, or with one line that names the file."""
 
 import importlib.util
+import json
 import tomllib
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cmodx_ci import errata, expected, labgrid_source, tree
+from cmodx_ci import errata, expected, labgrid_source, results, resume, tree
 from cmodx_ci.fault import UsageFault
 
 needs_labgrid = pytest.mark.skipif(
@@ -116,6 +117,61 @@ def test_any_known_failures(tmp_path_factory, content, include):
     known = (*expected.witness_names(), *expected.ended)
     assert all(one.test and one.reason and one.witness in known and isinstance(one.chance, bool) for one in lines)
     assert len(set(lines)) == len(lines)
+
+
+good_header = {"schema": "cmodx-result/1", "machine": {"name": "m"}, "budget": {"seconds_per_test": 1}, "seed": 7, "tests": 3}
+good_record = {"name": "SM+imm+same+po", "status": "pass", "duration_s": 0.5}
+things = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def line_of(good):
+    """A line of JSON, or nearly."""
+    some = st.dictionaries(st.sampled_from(sorted(good)) | texts, things, max_size=2)
+    one = some.map(lambda change: json.dumps(good | change)) | things.map(json.dumps)
+    return (one | one.map(lambda text: text[:9]) | st.just("[" * 2000) | st.just("9" * 5000)).map(str.encode) | st.binary(max_size=20)
+
+
+headers = st.dictionaries(st.sampled_from(sorted(good_header)), things, max_size=1).map(
+    lambda change: json.dumps({"header": good_header | change}).encode()
+)
+json_lines = st.tuples(headers | line_of({"header": {}}), st.lists(line_of(good_record), max_size=4)).map(
+    lambda t: b"\n".join([t[0], *t[1]]) + b"\n"
+)
+
+
+@given(json_lines, json_lines | line_of({**good_header, "tests": [good_record]}))
+@example(b'{"header": {}}\n5\n', b"5")
+@example(b'{"header": {}}\n{"name": "a"}\n', b'{"tests": [{"name": "a"}]}')
+@example(b'{"header": {}}\n{"name": "a", "status": "pass", "duration_s": "x"}\n', b'{"tests": 7}')
+@example(b'{"header": {}}\n' + b"[" * 2000, b"[" * 2000)
+def test_any_lines_of_a_run_that_was_cut_short(tmp_path_factory, lines, document):
+    """Of these, too, comes a document or none; what is no record is where it was cut."""
+    work = tmp_path_factory.mktemp("r")
+    (work / "results.json.jsonl").write_bytes(lines)
+    (work / "results.json").write_bytes(document)
+    salvaged = results.salvage(work / "results.json.jsonl")
+    assert salvaged is None or not salvaged["complete"] and isinstance(salvaged["duration_s"], (int, float))
+    assert salvaged is None or all(record["name"] and record["status"] for record in salvaged["tests"])
+    earlier = resume.so_far(work, work / "kept.json")
+    assert earlier is None or results.salvage(earlier)["tests"]
+
+
+order = {"order": {"machines": [], "budget": "quick", "seed": 7}, "binaries": {"native/cmodx": "0" * 64}}
+
+
+@given(line_of(order))
+@example(b'{"order": {}, "binaries": {"a\\u0000": "x"}}')
+def test_any_order_of_a_run(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("o")
+    (folder / ".order.json").write_bytes(content)
+    try:
+        assert isinstance(resume.read_order(folder), dict)
+    except UsageFault as complaint:
+        assert str(complaint) and "\n" not in str(complaint)
 
 
 target = {"features": ["aarch64"], "resources": {}, "drivers": {"SSHDriver": {}}}
