@@ -158,7 +158,8 @@ def test_salvage_of_a_cut_line(tmp_path, document):
 def test_a_line_ends_with_a_newline_and_with_nothing_else(tmp_path):
     """A string of JSON may hold what Unicode calls the end of a line."""
     lines = tmp_path / "r.json.jsonl"
-    records = [{"header": {}}, {"name": "a", "stderr": "one\x85two\u2028three\u2029four"}, {"name": "b"}]
+    stderr = "one\x85two\u2028three\u2029four"
+    records = [{"header": {}}, {"name": "a", "status": "pass", "stderr": stderr}, {"name": "b", "status": "pass"}]
     lines.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
     assert results.salvage(lines)["tests"] == records[1:]
 
