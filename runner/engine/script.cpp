@@ -10,6 +10,7 @@ namespace cmodx {
 namespace {
 
 constexpr std::size_t stub_room = 4096;
+constexpr std::size_t least_page = 4096;
 
 constexpr std::size_t index_of(field f) { return static_cast<std::size_t>(f); }
 
@@ -32,7 +33,9 @@ std::size_t script::place() {
     const placement at = test_->at;
     const std::size_t unit = at.boundary == 0 ? site.alignment : 2u * at.boundary;
     const std::size_t misfit = (2 * unit + unit / 2 * (at.boundary != 0) - site.patch - at.before) % unit;
-    const std::size_t room = (extent() - site.size - misfit) / unit;
+    // Where pages are larger, a seed has the same places.
+    const std::size_t pages = (site.size / least_page + 1) * least_page;
+    const std::size_t room = (pages - site.size - misfit) / unit;
     return misfit + unit * places_.below(static_cast<std::uint32_t>(room));
 }
 
