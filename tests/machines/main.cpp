@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalogue on trial: every machine that is at fault must make a test fail, and no machine that may be as it is
-// may. What fails on the sound machine too says nothing of the fault. `cmodx_machines` stops at a machine's first
-// failure; `cmodx_machines --table [GLOB…]` runs all tests on all machines and prints which found which.
+// may, which counts if tests pass on it. What fails on the sound machine too says nothing of the fault.
+// `cmodx_machines` stops at a machine's first failure; `cmodx_machines --table [GLOB…]` runs all tests on all machines
+// and prints which found which.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -138,6 +139,7 @@ class trial {
     }
     const std::vector<machine>& machines() const { return machines_; }
     const std::string& not_here() const { return not_here_; }
+    std::size_t passes_on(const machine& m) const { return passes_.contains(m.name) ? passes_.at(m.name) : 0; }
 
     // What may find the machine, of these: of one that is at fault in a step, what needs that step.
     std::vector<const test_case*> candidates(const machine& m, const std::vector<const test_case*>& tests) {
@@ -226,6 +228,7 @@ class trial {
                     fmt::print("    {}: {}\n", t.name, r.outcome.reason);
             },
             [] { return false; });
+        if (end == status::pass) ++passes_[m.name];
         return end;
     }
     bool passes_when_sound(const test_case& t) {
@@ -238,9 +241,10 @@ class trial {
     environment here_;
     double seconds_;
     std::vector<machine> machines_;
-    std::string not_here_;               // steps that this machine cannot be at fault in, and why
-    std::deque<test_case> made_;         // with steps that the catalogue does not use
-    std::map<std::string, bool> sound_;  // by name: the test passes there
+    std::string not_here_;                       // steps that this machine cannot be at fault in, and why
+    std::deque<test_case> made_;                 // with steps that the catalogue does not use
+    std::map<std::string, bool> sound_;          // by name: the test passes there
+    std::map<std::string, std::size_t> passes_;  // by machine
 };
 
 void print_table(const std::vector<machine>& machines, const std::vector<const test_case*>& tests,
@@ -282,10 +286,13 @@ int try_all(bool table, const std::vector<std::string>& globs) {
             if (by.empty()) by = t->name;
             if (!table && !m.conforms) break;
         }
-        const bool as_it_should = m.conforms == column.empty();
+        const bool as_it_should = m.conforms ? column.empty() && of.passes_on(m) != 0 : !column.empty();
         good &= as_it_should;
         fmt::print("{:<34}{:<10}{}\n", m.name,
-                   m.conforms ? (as_it_should ? "conforms" : "ACCUSED") : (as_it_should ? "killed" : "SURVIVES"),
+                   m.conforms ? (as_it_should     ? "conforms"
+                                 : column.empty() ? "UNTRIED"
+                                                  : "ACCUSED")
+                              : (as_it_should ? "killed" : "SURVIVES"),
                    by.empty() ? "" : fmt::format("by {}", by));
     }
     const auto at_fault =
