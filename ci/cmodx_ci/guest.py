@@ -20,6 +20,7 @@ from typing import Any
 from . import console, fault, initramfs, process, results, scratch, subjects, tree
 from .entry import guarded
 from .fault import HarnessFault, UsageFault
+from .fields import is_number
 from .machines import Machine, read_machine
 
 # Beyond what the runner allows a test before it ends it by itself, run.cpp.
@@ -64,6 +65,17 @@ def taken_apart(words: Sequence[str]) -> Words:
     return Words(tuple(left), taken["--output"], taken["--resume"], taken["--cpus"], tuple(globs))
 
 
+def _part(line: bytes, *keys: str) -> Any:
+    """Of an object on a line; None if it is not there: what a guest sends may be cut or garbled."""
+    try:
+        value = json.loads(line)
+        for key in keys:
+            value = value[key]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    return value
+
+
 class Channel:
     """The guest's output as it grows: whole lines go on to `sink`, all but the first process's last word. `kept`: lines
     of an earlier run that belong behind the header. `shared`: with a bare image's complaints, which are no JSON and
@@ -97,13 +109,16 @@ class Channel:
 
     def _take(self, line: bytes) -> None:
         if line.startswith(b'{"end": '):
-            self.end = json.loads(line)["end"]
-            return
+            for how in ("exit", "signal"):
+                if isinstance(code := _part(line, "end", how), int):
+                    self.end = {how: code}
+                    return
         if self._shared and not line.startswith(b"{"):
             return
         if self.limit_s is None and line.startswith(b'{"header"'):
-            budget = json.loads(line)["header"]["budget"]
-            self.limit_s = (2 * budget["seconds_per_test"] + grace_s) * budget["time_scale"] + quiet_s
+            seconds, scale = (_part(line, "header", "budget", key) for key in ("seconds_per_test", "time_scale"))
+            if is_number(seconds) and is_number(scale):
+                self.limit_s = (2 * seconds + grace_s) * scale + quiet_s
             line = b"\n".join([line, *self._kept])
         self._sink.write(line + b"\n")
 

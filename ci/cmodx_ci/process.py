@@ -26,7 +26,8 @@ class Ended:
         if self.stalled:
             return self.stalled
         if self.code < 0:
-            return f"ended by {signal.Signals(-self.code).name}"
+            named = -self.code in signal.Signals.__members__.values()
+            return f"ended by {signal.Signals(-self.code).name if named else f'signal {-self.code}'}"
         return f"exit code {self.code}"
 
 

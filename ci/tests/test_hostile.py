@@ -2,6 +2,7 @@
 """Whatever stands in a file, its reader ends with what the file says, or with one line that names the file."""
 
 import importlib.util
+import io
 import json
 import tomllib
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cmodx_ci import errata, expected, labgrid_source, results, resume, tree
+from cmodx_ci import errata, expected, guest, labgrid_source, process, results, resume, tree
 from cmodx_ci.fault import UsageFault
 
 needs_labgrid = pytest.mark.skipif(
@@ -158,6 +159,27 @@ def test_any_lines_of_a_run_that_was_cut_short(tmp_path_factory, lines, document
     assert salvaged is None or all(record["name"] and record["status"] for record in salvaged["tests"])
     earlier = resume.so_far(work, work / "kept.json")
     assert earlier is None or results.salvage(earlier)["tests"]
+
+
+sent = line_of({"end": {"exit": 0}}) | line_of({"end": {"signal": 36}}) | headers | line_of(good_record)
+
+
+@given(st.lists(sent, max_size=5), st.booleans())
+@example([b'{"end": {"ex'], True)
+@example([b'{"end": {"signal": 36}}'], False)
+@example([b'{"header": {"budget": 7}}'], True)
+def test_whatever_a_guest_sends(tmp_path_factory, lines, shared):
+    """It has said how its suite ended, or it has not."""
+    path = tmp_path_factory.mktemp("g") / "channel"
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    channel = guest.Channel(path, io.BytesIO(), shared=shared)
+    assert channel.stalled(60) is None
+    ended = process.Ended(0, None)
+    if channel.end is None or "signal" in channel.end:
+        status, why = guest._ended_early(channel, ended, "")
+        assert status == "crash" and "\n" not in why
+    else:
+        assert isinstance(channel.end["exit"], int)
 
 
 order = {"order": {"machines": [], "budget": "quick", "seed": 7}, "binaries": {"native/cmodx": "0" * 64}}

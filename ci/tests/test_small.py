@@ -87,6 +87,7 @@ def test_the_whole_session_ends_with_its_leader(tmp_path):
 
 @pytest.mark.parametrize(("code", "says"), [("exit(3)", "exit code 3"), ("import os; os.kill(os.getpid(), 11)", "SIGSEGV")])
 def test_ends(tmp_path, code, says):
+    assert str(process.Ended(-40, None)) == "ended by signal 40"  # a real-time one has no name there
     assert says in str(process.run([sys.executable, "-c", code], tmp_path / "log", lambda: None))
 
 
