@@ -9,7 +9,7 @@ from typing import Any
 
 from . import output, results, tree
 from .fault import UsageFault
-from .fields import is_text, is_texts
+from .fields import is_text, is_texts, one_line
 
 _order_name = ".order.json"
 
@@ -58,7 +58,7 @@ def read_order(folder: Path) -> dict[str, Any]:
         raise UsageFault(f"{path}: no order of a run: {wrong[0]!r} is {order[wrong[0]]!r}")
     for name, digest in binaries.items():
         if digest is not None and digest != _digest(tree.build / name):
-            raise UsageFault(f"--resume {folder.name}: {tree.build / name} has changed since; accepted is a new run")
+            raise UsageFault(f"--resume {folder.name}: {one_line(tree.build / name)} has changed since; accepted is a new run")
     return order
 
 

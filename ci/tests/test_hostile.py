@@ -187,6 +187,7 @@ order = {"order": {"machines": [], "budget": "quick", "seed": 7}, "binaries": {"
 
 @given(line_of(order))
 @example(b'{"order": {}, "binaries": {"a\\u0000": "x"}}')
+@example(b'{"order": {}, "binaries": {"\\n": false}}')
 def test_any_order_of_a_run(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("o")
     (folder / ".order.json").write_bytes(content)
