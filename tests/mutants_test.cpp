@@ -8,6 +8,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "runner/catalogue.hpp"
@@ -162,6 +163,31 @@ TEST_F(mutation, a_side_waits_in_vain_for_as_long_as_the_machine_is_slow) {
     const trial_result r = run(t, t.on->isa, {.cpus = {}, .nanoseconds = 10'000'000, .patience = 40'000'000});
     EXPECT_STREQ(r.error, "one side waited for the other in vain");
     EXPECT_LT(r.nanoseconds, 1'000'000'000u);
+}
+
+// On a bare machine tests are in one process, and the watchdog ends one in the midst of what it does.
+TEST_F(mutation, what_a_test_has_planned_for_faults_ends_with_it) {
+    test_case t = find_test("Discard.Anon");
+    ASSERT_NE(t.form, nullptr);
+    scripted of = *t.form->by_script;
+    of.maps = false;
+    shape form = *t.form;
+    form.by_script = &of;
+    t.form = &form;
+    constexpr trial_options moment = {.cpus = {}, .nanoseconds = 1'000'000, .patience = 1'000'000};
+    of.run = [](script& s) {
+        s.on_trap = [](script&, std::uintptr_t) { return true; };
+        s.fail("the watchdog has ended it");
+    };
+    EXPECT_STREQ(run(t, t.on->isa, moment).error, "the watchdog has ended it");
+    of.run = [](script& s) {
+        static bool done = false;
+        if (std::exchange(done, true)) return;
+        s.image(s.memory().writable, s.memory().size, 1024, 0);
+        platform::synchronize(s.memory().executable, s.memory().size);
+        reinterpret_cast<void (*)()>(s.memory().executable)();  // a trap, in front of the site
+    };
+    EXPECT_EQ(run(t, t.on->isa, moment).counts.seen(witness::fault), 1u);
 }
 
 class mutation_of : public mutation, public testing::WithParamInterface<mutant> {};

@@ -278,6 +278,9 @@ void script::trial(const test& t, const trial_options& options) {
     // Places have a sequence of their own, whatever else a call draws.
     places_ = random_source(~options.seed);
     end_ = begin + options.nanoseconds;
+    on_trap = nullptr;  // of a test that was ended
+    executable_ = nullptr;
+    entry_ = 0;
     prepare();
     if (!broken()) foresee();
     const platform::switches before = platform::context_switches();
