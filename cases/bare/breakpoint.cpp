@@ -20,8 +20,7 @@ namespace {
 
 constexpr std::size_t runs = 0;  // words: what the executor did
 constexpr std::size_t traps = 1;
-constexpr std::size_t left = 2;   // whether it is done
-constexpr std::size_t stuck = 3;  // how often it never came to what was written
+constexpr std::size_t stuck = 2;  // how often it never came to what was written
 
 struct breakpoint_ipi {
     static constexpr std::string_view name = "Breakpoint.Ipi";
@@ -38,13 +37,18 @@ struct breakpoint_ipi {
     static constexpr std::string_view by_step = "ipi";
     static constexpr bool twins = true;
 
+    static bool is_ours(const cmodx::script& s, std::uintptr_t pc) {
+        const std::uintptr_t offset = pc - reinterpret_cast<std::uintptr_t>(s.executable());
+        return offset <= s.parts().isa->granule;  // on x86 it is behind the breakpoint
+    }
     static std::uintptr_t on_breakpoint(void* argument, std::uintptr_t pc) {
         cmodx::script& s = *static_cast<cmodx::script*>(argument);
-        const auto target = reinterpret_cast<std::uintptr_t>(s.executable());
-        if (pc - target > s.parts().isa->granule) return 0;  // on x86 it is behind the breakpoint
+        if (!is_ours(s, pc) || s.words().turn == finished) return 0;
         s.words().word[traps].fetch_add(1);
-        return target;
+        return reinterpret_cast<std::uintptr_t>(s.executable());
     }
+    // Whom a machine shows the breakpoint for ever, whatever is stored there, begins anew, and sees that all is over.
+    static bool on_trap(cmodx::script& s, std::uintptr_t pc) { return is_ours(s, pc) && s.words().turn == finished; }
 
     static void script(cmodx::script& s) {
         constexpr std::uint64_t enough = 10'000;  // of the one, after which the other does not come any more
@@ -55,6 +59,7 @@ struct breakpoint_ipi {
         code_buffer code{trap, sizeof trap};
         s.parts().isa->trap(code);
         k.handle_breakpoints(on_breakpoint, &s);
+        s.on_trap = on_trap;
         const auto wait_beyond = [&](std::size_t counted, std::uint64_t count, std::size_t instead) {
             const std::uint64_t began = w.word[instead];
             while (w.word[counted] <= count && !w.abandoned) {
@@ -82,12 +87,6 @@ struct breakpoint_ipi {
                 wait_beyond(runs, w.word[runs] + 1, traps);
             }
             w.turn = finished;
-            // Whoever still runs into the trap would not see that.
-            while (w.word[left] == 0 && !w.abandoned) {
-                store(s.target(), s.patch(1).data(), s.patch(1).size());
-                s.writer_steps();
-                platform::pause();
-            }
         };
         const auto executor = [&] {
             while (w.turn.load() != finished) {
@@ -95,12 +94,12 @@ struct breakpoint_ipi {
                 s.expect(value, value == s.token_of(1) ? 1 : 0);
                 w.word[runs].fetch_add(1, std::memory_order_relaxed);
             }
-            w.word[left] = 1;
         };
         s.together(1 + s.choose(static_cast<std::uint32_t>(s.cpus() - 1)), executor, writer);
         for (std::uint64_t n = w.word[traps]; n != 0; --n) s.count(outcome::newer);
         for (std::uint64_t n = w.word[stuck]; n != 0; --n) s.count(witness::never_new);
         k.handle_breakpoints(nullptr, nullptr);
+        s.on_trap = nullptr;
     }
 };
 
