@@ -73,7 +73,6 @@ void close_all_but(int one, int other) {
 [[noreturn]] void be_child(int results, int complaints, std::uint64_t nonce, std::span<std::byte> record,
                            const std::function<void(std::span<std::byte>)>& body) noexcept {
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     // What started the runner may have ignored some: Python does. The C library keeps two for itself.
     for (int s = 1; s <= SIGRTMAX; ++s) signal(s, SIG_DFL);
     sigset_t none;
@@ -189,8 +188,11 @@ isolated run_isolated(std::span<std::byte> record, std::chrono::nanoseconds limi
     if (getrandom(&nonce, sizeof nonce, 0) != sizeof nonce) nonce = static_cast<std::uint64_t>(getpid());
     adopt_orphans();
     auto deadline = std::chrono::steady_clock::now() + limit;
+    const pid_t runner = getpid();
     const pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != runner) _exit(1);  // which was killed before that
         close(results[0]);
         close(complaints[0]);
         be_child(results[1], complaints[1], nonce, record, body);
